@@ -1,0 +1,72 @@
+/** What every kind of environment has to offer. One file per provider beside this one; all pass one contract suite. */
+
+import type { DatabaseSizing, NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
+import type { Environment, ProviderName } from "#model/spec";
+
+/** One node to create. No secret is in it: the worker's password goes in as its verifier only. */
+export interface NodeSpec {
+  /** From 1. */
+  readonly index: number;
+  /** UTC, ISO 8601: the node ends itself then. */
+  readonly deadlineAt: string;
+  /** SHA1(SHA1(password)) in mysql_native_password's notation. */
+  readonly workerVerifier: string;
+  readonly sizing: DatabaseSizing;
+}
+
+export type NodeState =
+  | { readonly state: "running" }
+  /** Paused or suspended from outside. */
+  | { readonly state: "paused" }
+  /** `exitCode` is `null` where the provider cannot tell; see `NODE_EXIT`. */
+  | { readonly state: "exited"; readonly exitCode: number | null; readonly outOfMemory: boolean }
+  | { readonly state: "missing" };
+
+/** Something of ours on a host, found by its labels. */
+export interface LabelledResource {
+  readonly kind: "container" | "network" | "volume" | "vm" | "disk" | "folder" | "interface" | "process";
+  readonly id: string;
+  readonly name: string;
+  readonly runId: string;
+  readonly host: string;
+  /** UTC, ISO 8601. */
+  readonly deadlineAt: string;
+}
+
+/** Creates and removes the machines of a run. Every call may come twice, from two workers, and may be cut off anywhere. */
+export interface NodeProvider {
+  readonly name: ProviderName;
+
+  /**
+   * Looks the image up and records what the environment is. Creates nothing.
+   * @throws {BenchError} `image` when it is missing here or made for another architecture; `engine unavailable`.
+   */
+  prepareEnvironment(environment: Environment): Promise<PreparedEnvironment>;
+
+  /**
+   * Creates what the nodes of a run share, such as its network; adopts it where it exists.
+   * @throws {BenchError} `address pool`, `capacity`, `name taken`.
+   */
+  ensureRun(run: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Creates and starts one node; adopts the node of this run and index where it exists. Does not wait for its database.
+   * @throws {BenchError} `image`, `name taken` (a foreign resource is never touched), `capacity`.
+   */
+  ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle>;
+
+  /** One state per handle, in the same order. */
+  inspectNodes(run: RunSpec, nodes: readonly NodeHandle[]): Promise<NodeState[]>;
+
+  /**
+   * What a node printed, oldest first, at most the last MiB.
+   * @throws {BenchError} `node lost` where it is gone.
+   */
+  readLogs(runId: string, nodeIndex: number): Promise<string>;
+
+  /** Removes all that is labelled with the run, also what a lost worker left; returns how many. Nothing else is touched. */
+  destroyRun(runId: string): Promise<number>;
+
+  /** Everything on this host that carries Meshbench's labels, in every state. */
+  listLabelled(): Promise<LabelledResource[]>;
+}

@@ -1,0 +1,23 @@
+/** Where results live: one store per installation, written by the activities on the `store` queue alone. */
+
+import type { RunRow } from "#model/result-row";
+import type { RunEvidence, SweepRecord } from "#model/run";
+
+export interface ResultsStore {
+  /** Upserts by sweep id. */
+  saveSweep(sweep: SweepRecord): void;
+  /** Upserts by run id, so that a repeated activity changes nothing. */
+  saveRun(row: RunRow): void;
+  /**
+   * Writes `evidence.json` and the per-node rows of a run; whole or not at all (temporary file and rename).
+   * @throws {BenchError} `collect` where there is no space.
+   */
+  saveEvidence(evidence: RunEvidence): Promise<void>;
+
+  listSweeps(): SweepRecord[];
+  findSweep(sweepId: string): SweepRecord | undefined;
+  /** In the order they were measured. */
+  listRuns(sweepId: string): RunRow[];
+  readEvidence(runId: string): Promise<RunEvidence | undefined>;
+  close(): void;
+}

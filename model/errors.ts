@@ -1,0 +1,185 @@
+/** Every way a run, a command or an input can fail, with what follows from it. */
+
+/** How a command ends, for scripts and CI. */
+export const EXIT = {
+  ok: 0,
+  error: 1,
+  usage: 2,
+  thresholdMissed: 3,
+  notAllowed: 4,
+  unavailable: 5,
+  someRunsFailed: 6,
+  detached: 130,
+} as const;
+
+export type RunStatus = "VALID" | "SUSPECT" | "INVALID" | "FAILED" | "CANCELLED";
+
+/**
+ * `fresh-run`: another attempt takes this one's place, as far as the spec's `attempts` go.
+ * `never`: the same again would fail the same way; the sweep goes on with its other runs.
+ */
+export type RetryRule = "fresh-run" | "never";
+
+interface FailureRule {
+  readonly endsAs: Exclude<RunStatus, "VALID">;
+  readonly retry: RetryRule;
+  /** What the reader of a status line can do about it. */
+  readonly hint: string;
+}
+
+/** The closed set. A `reason` in a result row is one of these names, a colon and the particulars. */
+export const FAILURES = {
+  "address pool": { endsAs: "FAILED", retry: "never", hint: "remove unused networks: docker network prune" },
+  barrier: { endsAs: "FAILED", retry: "fresh-run", hint: "read the named node's log: meshbench logs RUN NODE" },
+  bug: { endsAs: "FAILED", retry: "never", hint: "report it with the run's log: meshbench logs RUN" },
+  cancelled: { endsAs: "CANCELLED", retry: "never", hint: "resume it: meshbench resume SWEEP" },
+  capacity: { endsAs: "FAILED", retry: "never", hint: "use fewer nodes, less memory per node, or another host" },
+  clock: { endsAs: "INVALID", retry: "fresh-run", hint: "check the host's clock source and time daemon" },
+  collect: { endsAs: "FAILED", retry: "fresh-run", hint: "free space for the results, then: meshbench collect RUN" },
+  "db crash": {
+    endsAs: "INVALID",
+    retry: "fresh-run",
+    hint: "read the database's last lines: meshbench logs RUN NODE",
+  },
+  deadline: {
+    endsAs: "INVALID",
+    retry: "never",
+    hint: "the load is beyond this environment; raise `deadline` to see how far",
+  },
+  "digest mismatch": {
+    endsAs: "INVALID",
+    retry: "fresh-run",
+    hint: "the databases did not end identical; meshbench verify shows where",
+  },
+  "disk full": { endsAs: "INVALID", retry: "never", hint: "raise the environment's ram_disk" },
+  dns: { endsAs: "FAILED", retry: "fresh-run", hint: "use `resolve: addresses`, or mend the resolver named" },
+  "engine restart": { endsAs: "INVALID", retry: "fresh-run", hint: "keep the engine from restarting during runs" },
+  "engine unavailable": { endsAs: "FAILED", retry: "fresh-run", hint: "meshbench doctor names what is missing" },
+  fenced: {
+    endsAs: "FAILED",
+    retry: "fresh-run",
+    hint: "another installation measures on this host: meshbench doctor",
+  },
+  gap: { endsAs: "INVALID", retry: "fresh-run", hint: "the node was paused or starved for over a second" },
+  "history lost": {
+    endsAs: "FAILED",
+    retry: "fresh-run",
+    hint: "Temporal lost the run's history; meshbench reap cleans up",
+  },
+  image: { endsAs: "FAILED", retry: "never", hint: "build or load it: meshbench image build" },
+  "master lost": { endsAs: "INVALID", retry: "fresh-run", hint: "read the master's log: meshbench logs RUN NODE" },
+  "name taken": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "a foreign container has this name; remove or rename it yourself",
+  },
+  "no worker": { endsAs: "FAILED", retry: "fresh-run", hint: "start a worker for that host: meshbench up" },
+  "node failed": { endsAs: "FAILED", retry: "fresh-run", hint: "read the node's log: meshbench logs RUN NODE" },
+  "node lost": {
+    endsAs: "INVALID",
+    retry: "fresh-run",
+    hint: "the node went away from outside; look at the engine's events",
+  },
+  "node unresponsive": { endsAs: "INVALID", retry: "fresh-run", hint: "the node or its network stopped answering" },
+  "noisy host": { endsAs: "INVALID", retry: "fresh-run", hint: "stop other work on the host while it measures" },
+  oom: { endsAs: "INVALID", retry: "never", hint: "raise the environment's memory" },
+  protocol: {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "rebuild the node image with this version: meshbench image build",
+  },
+  reconnect: {
+    endsAs: "SUSPECT",
+    retry: "never",
+    hint: "a database connection broke and was replaced; the data is proven",
+  },
+  sync: {
+    endsAs: "FAILED",
+    retry: "fresh-run",
+    hint: "a node could not connect to all databases; the message names it",
+  },
+} as const satisfies Record<string, FailureRule>;
+
+export type FailureKind = keyof typeof FAILURES;
+
+export interface FailureParticulars {
+  /** 1-based index of the node it happened on. */
+  readonly node?: number;
+  readonly host?: string;
+  readonly step?: string;
+}
+
+/** An expected failure: what failed, where, and what to try. A bug stays a plain Error. */
+export class BenchError extends Error {
+  override readonly name = "BenchError";
+  readonly kind: FailureKind;
+  readonly particulars: FailureParticulars;
+
+  constructor(kind: FailureKind, message: string, particulars: FailureParticulars = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+    this.particulars = particulars;
+  }
+
+  /** What a result row, a status line and a report show. */
+  get reason(): string {
+    return formatReason(this.kind, this.message, this.particulars);
+  }
+}
+
+export function formatReason(
+  kind: FailureKind,
+  message: string,
+  { node, host, step }: FailureParticulars = {},
+): string {
+  const where = [step && `in ${step}`, node && `node ${node}`, host && `host ${host}`].filter(Boolean).join(", ");
+  return `${kind}: ${message}${where && ` (${where})`}; ${FAILURES[kind].hint}`;
+}
+
+/** Something a command needs is not there: exit 5, with the command that mends it. */
+export class UnavailableError extends Error {
+  override readonly name = "UnavailableError";
+  readonly hint: string;
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+/** One thing wrong with an input. `line` and `column` count from 1 and are there for files only. */
+export interface InputIssue {
+  readonly field: string;
+  readonly value: unknown;
+  readonly rule: string;
+  readonly hint?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** Bad input: exit 2, all issues at once, nothing created. */
+export class InputError extends Error {
+  override readonly name = "InputError";
+  readonly issues: readonly InputIssue[];
+
+  constructor(issues: readonly InputIssue[]) {
+    super(issues.map(formatIssue).join("\n"));
+    this.issues = issues;
+  }
+}
+
+/** `error: nodes: got 0; must be an integer 1..256; …`, with file:line:column first where there is a file. */
+export function formatIssue({ field, value, rule, hint, file, line, column }: InputIssue): string {
+  const place = file === undefined ? "" : `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}: `;
+  return `error: ${place}${field}: got ${showValue(value)}; ${rule}${hint === undefined ? "" : `; ${hint}`}`;
+}
+
+/** The value as JSON, without control or direction-changing characters, cut at 80 characters. */
+export function showValue(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text =
+    typeof value === "number" || typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? typeof value);
+  const inert = text.replaceAll(/[^\x20-\x7e]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
+  return inert.length > 80 ? `${inert.slice(0, 79)}…` : inert;
+}

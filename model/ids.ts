@@ -1,0 +1,34 @@
+/** Names that more than one process has to agree on: ids, workflow ids, task queues, labels. */
+
+/** Hosts, environments and sweeps are named like this; no glob, path or option character can appear. */
+export const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])$/;
+
+/** Where all workflows are polled. */
+export const WORKFLOW_QUEUE = "meshbench";
+/** Where the results store's activities are polled. */
+export const STORE_QUEUE = "store";
+
+export const hostQueueName = (host: string) => `host-${host}`;
+export const hostWorkflowId = (host: string) => `host-${host}`;
+export const sweepWorkflowId = (sweepId: string) => `sweep-${sweepId}`;
+export const runWorkflowId = (runId: string) => `run-${runId}`;
+
+/** `point`, `repetition` and `attempt` count from 1. */
+export function runIdOf(part: { sweepId: string; point: number; repetition: number; attempt: number }): string {
+  return `${part.sweepId}-p${part.point}-r${part.repetition}-a${part.attempt}`;
+}
+
+/** @param suffix - Six characters of [a-z0-9], random: sweeps of one name started in one second differ by it. */
+export function newSweepId(name: string, now: Date, suffix: string): string {
+  const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+  return `${name.slice(0, 24)}-${stamp}-${suffix}`;
+}
+
+/** Labels on every resource a run creates. Removal goes by these and by nothing else. */
+export const LABEL = {
+  run: "meshbench.run",
+  node: "meshbench.node",
+  host: "meshbench.host",
+  /** UTC, ISO 8601. */
+  deadline: "meshbench.deadline",
+} as const;

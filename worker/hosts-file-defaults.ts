@@ -1,0 +1,35 @@
+/** The operator's file as a new installation gets it: this machine as host `local`, its Docker engine, the limits. */
+
+import { randomBytes } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Installation } from "#worker/installation";
+
+const SECRET_FILE = "secrets/host-local";
+
+const defaultsText = (
+  dockerEndpoint: string,
+) => `# What this machine offers to measure on. Only its owner may read or change it (mode 0600).
+hosts:
+  local:
+    # Every run's passwords are derived from this file; workers of one host share it.
+    secret_file: ${SECRET_FILE}
+    docker: { endpoint: ${JSON.stringify(dockerEndpoint)} }
+# The most that a spec may ask for.
+limits: { nodes: 256, runs: 500 }
+`;
+
+/** Writes hosts.yaml and the host's secret where they are missing; never changes what is there. */
+export function ensureHostsFile(installation: Installation, dockerEndpoint = "unix:///var/run/docker.sock"): void {
+  for (const dir of [installation.home, installation.secretsDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  createOnce(join(installation.home, SECRET_FILE), `${randomBytes(32).toString("hex")}\n`);
+  createOnce(installation.hostsFile, defaultsText(dockerEndpoint));
+}
+
+function createOnce(path: string, content: string): void {
+  try {
+    writeFileSync(path, content, { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}

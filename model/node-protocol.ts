@@ -10,6 +10,8 @@ export const PROTOCOL_VERSION = 1;
 
 export const DATABASE_PORT = 3306;
 export const DATABASE_NAME = "meshbench";
+/** Inside a node, for the node program: on the RAM disk, so that nothing else of a node has to be writable. */
+export const DATABASE_SOCKET = "/ram/mysqld.sock";
 /** The worker's account; its verifier is in the create call, its password is derived (`activities/database/password.ts`). */
 export const WORKER_ACCOUNT = "worker";
 /** The account nodes use on each other's databases; created by the worker, password in the assignment. */

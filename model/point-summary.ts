@@ -1,0 +1,127 @@
+/** What the repetitions of each point say together: the figures of every table, plot and threshold. */
+
+import type { RunStatus } from "#model/errors";
+import type { RunRow } from "#model/result-row";
+import { median, medianInterval, type MedianInterval } from "#model/statistics";
+
+export const RUN_STATUSES = ["VALID", "SUSPECT", "INVALID", "FAILED", "CANCELLED"] as const satisfies RunStatus[];
+
+/** What makes a point, in the order in which points are listed: arms of one load stand beside each other. */
+export const FACTOR_COLUMNS = [
+  "mode",
+  "engine",
+  "client",
+  "release",
+  "resolve",
+  "phase",
+  "duration_s",
+  "aggregation",
+  "cpus",
+  "memory_mib",
+  "nodes",
+  "rate_per_min",
+  "environment",
+] as const satisfies readonly (keyof RunRow)[];
+
+export type FactorColumn = (typeof FACTOR_COLUMNS)[number];
+
+/** Columns that are figures where a run got far enough. */
+export type FigureColumn = {
+  [C in keyof RunRow]-?: number extends RunRow[C] ? (null extends RunRow[C] ? C : never) : never;
+}[keyof RunRow];
+
+export interface Summary {
+  /** VALID repetitions with a figure. */
+  readonly n: number;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  /** At 95 %; absent below six repetitions. */
+  readonly interval?: MedianInterval;
+}
+
+export interface PointSummary {
+  readonly factors: Readonly<Pick<RunRow, FactorColumn>>;
+  /** Every attempt, also replaced ones. */
+  readonly rows: readonly RunRow[];
+  readonly valid: readonly RunRow[];
+  readonly statusCounts: StatusCounts;
+  /**
+   * Attempts that ended at their deadline. They are outside the median, which is then too low: of the slowest repetitions
+   * only a lower bound is known.
+   */
+  readonly deadlineCount: number;
+  /** All VALID repetitions are. */
+  readonly quotable: boolean;
+}
+
+export type StatusCounts = Readonly<Record<RunStatus, number>>;
+
+/** @returns Points in the order of their factors, whatever the order of the rows. */
+export function summarisePoints(rows: readonly RunRow[]): PointSummary[] {
+  return [...Map.groupBy(rows, pointKey).values()].map(summarisePoint).toSorted(byFactors);
+}
+
+/** The median and its interval over the VALID ones among the rows; `undefined` where none has a figure. */
+export function summariseColumn(rows: readonly RunRow[], column: FigureColumn): Summary | undefined {
+  const values = rows.filter((row) => row.status === "VALID").flatMap((row) => row[column] ?? []);
+  if (values.length === 0) return undefined;
+  const interval = medianInterval(values);
+  return {
+    n: values.length,
+    median: median(values),
+    min: Math.min(...values),
+    max: Math.max(...values),
+    ...(interval && { interval }),
+  };
+}
+
+export function countStatuses(rows: readonly RunRow[]): StatusCounts {
+  const counts = { VALID: 0, SUSPECT: 0, INVALID: 0, FAILED: 0, CANCELLED: 0 };
+  for (const { status } of rows) counts[status]++;
+  return counts;
+}
+
+/** Such a run's `elapsed_s` and deviation are the least they would have been. */
+export const hitDeadline = ({ reason }: RunRow): boolean => reason.startsWith("deadline:");
+
+/** Attempts in whose place a later one of the same repetition stands. */
+export function replacedAttempts(rows: readonly RunRow[]): Set<RunRow> {
+  const repetitions = Map.groupBy(rows, (row) => `${row.sweep_id} ${pointKey(row)} ${row.repetition}`);
+  return new Set([...repetitions.values()].flatMap((attempts) => attempts.toSorted(byAttempt).slice(0, -1)));
+}
+
+export const pointKey = (row: Pick<RunRow, FactorColumn>): string =>
+  JSON.stringify(FACTOR_COLUMNS.map((column) => row[column]));
+
+function summarisePoint(rows: readonly RunRow[]): PointSummary {
+  const [first] = rows;
+  if (!first) throw new RangeError("a point without rows");
+  const valid = rows.filter(({ status }) => status === "VALID");
+  return {
+    factors: first,
+    rows,
+    valid,
+    statusCounts: countStatuses(rows),
+    deadlineCount: rows.filter(hitDeadline).length,
+    quotable: valid.length > 0 && valid.every(({ quotable }) => quotable),
+  };
+}
+
+function byFactors(a: PointSummary, b: PointSummary): number {
+  for (const column of FACTOR_COLUMNS) {
+    const order = compareFactors(a.factors[column], b.factors[column]);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+/** Numbers by size, words by the alphabet. */
+export function compareFactors(a: string | number, b: string | number): number {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  const [left, right] = [String(a), String(b)];
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+const byAttempt = (a: RunRow, b: RunRow): number => a.attempt - b.attempt;

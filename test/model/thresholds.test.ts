@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import { summarisePoints } from "#model/point-summary";
+import type { Threshold } from "#model/spec";
+import { findThresholdMisses, formatThreshold } from "#model/thresholds";
+import { sweepFixture, withColumns } from "#test/report/fixture-rows";
+
+const bound = (comparison: Threshold["comparison"], value: number): Threshold => ({
+  column: "sync_s",
+  statistic: "median",
+  comparison,
+  bound: value,
+});
+
+/** One point whose median sync time is exactly 2 s. */
+const points = summarisePoints(
+  sweepFixture({ modes: ["replicated"], rates: [5000], allValid: true })
+    .rows.filter(({ environment }) => environment === "containers")
+    .flatMap((row, i) => withColumns([row], { sync_s: [1, 1, 2, 2, 2, 3, 3][i] ?? null })),
+);
+
+describe("a threshold", () => {
+  test.each([
+    ["<", 2, false],
+    ["<", 2.01, true],
+    ["<=", 2, true],
+    ["<=", 1.99, false],
+    [">", 2, false],
+    [">", 1.99, true],
+    [">=", 2, true],
+    [">=", 2.01, false],
+  ] as const)("of median %s %d on a median of 2 is kept: %s", (comparison, value, kept) => {
+    const misses = findThresholdMisses([bound(comparison, value)], points);
+    expect(misses.map(({ observed }) => observed)).toEqual(kept ? [] : [2]);
+  });
+
+  test.each([
+    ["min", 1],
+    ["max", 3],
+  ] as const)("on the %s looks at that figure", (statistic, observed) => {
+    const misses = findThresholdMisses([{ ...bound("<", 0), statistic }], points);
+    expect(misses).toMatchObject([{ observed }]);
+  });
+
+  test("is missed where no repetition is VALID, since nothing shows that it is kept", () => {
+    const unproven = summarisePoints(withColumns(points[0]?.rows ?? [], { status: "INVALID" }));
+    expect(findThresholdMisses([bound("<", 100)], unproven)).toMatchObject([{ observed: null }]);
+  });
+
+  test("is written as in the spec", () => {
+    expect(formatThreshold(bound("<=", 5))).toBe("median sync_s <= 5");
+  });
+});

@@ -1,0 +1,110 @@
+/** Which node image belongs to this checkout: its tag is a digest of everything that goes into it. */
+
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { nodeSchema } from "#activities/image/node-schema";
+import { PROTOCOL_VERSION } from "#model/node-protocol";
+
+/** Facts about an image, as labels, so that one that does not fit can be told by name. */
+export const IMAGE_LABEL = {
+  /** SHA-256 over the image's inputs, hex. */
+  inputs: "meshbench.image.inputs",
+  /** `PROTOCOL_VERSION` of the node program in it. */
+  protocol: "meshbench.image.protocol",
+  /** Such as `mariadb 10.11.19`. */
+  database: "meshbench.image.database",
+  /** Version of the Node runtime, without `v`. */
+  node: "meshbench.image.node",
+} as const;
+
+/**
+ * All that PID 1 needs with every capability dropped: it starts the database and the node program as users of their own
+ * (SETUID, SETGID) and stops them at the deadline (KILL). With `no-new-privileges` and a read-only root, `/ram` is the
+ * one place that has to be writable.
+ */
+export const NODE_CAPABILITIES = ["KILL", "SETGID", "SETUID"] as const;
+
+const REPOSITORY = "meshbench-node";
+const CHECKOUT = join(import.meta.dirname, "..", "..");
+const RECIPE = join(CHECKOUT, "infra", "node-image");
+
+/** What the Debian tree and the prepared data directory are made of; a change takes minutes to build. */
+const ROOTFS_RECIPE = ["rootfs.sh", "packages.txt", "prepare-data.sh", "database.cnf"] as const;
+/** What lies on top of it; a change takes seconds. */
+const TOP_RECIPE = ["init.sh", "layers.ts"] as const;
+
+export interface NodeImageInputs {
+  readonly tag: string;
+  /** SHA-256 over everything below and the recipe, hex. */
+  readonly digest: string;
+  /** The part of it that the Debian tree depends on, hex. */
+  readonly rootfsDigest: string;
+  /** Without `v`. */
+  readonly nodeVersion: string;
+  readonly schema: string;
+  /** The node program as one ES module. */
+  readonly program: Uint8Array;
+}
+
+/** `meshbench-node:` and 16 hex digits: the image this checkout would build. Takes a tenth of a second. */
+export async function nodeImageTag(): Promise<string> {
+  return (await readNodeImageInputs()).tag;
+}
+
+/** @throws {Error} The node program does not compile. */
+export async function readNodeImageInputs(): Promise<NodeImageInputs> {
+  const schema = nodeSchema("mariadb");
+  const program = bundleNodeProgram(join(CHECKOUT, "node", "main.ts"));
+  const nodeVersion = await pinnedNodeVersion();
+  const rootfsDigest = digestOf({ ...(await readRecipe(ROOTFS_RECIPE)), schema });
+  const protocol = String(PROTOCOL_VERSION);
+  const digest = digestOf({ ...(await readRecipe(TOP_RECIPE)), rootfsDigest, program, nodeVersion, protocol });
+  return { tag: `${REPOSITORY}:${digest.slice(0, 16)}`, digest, rootfsDigest, nodeVersion, schema, program };
+}
+
+/** SHA-256, hex, over names and contents; their order does not matter. */
+export function digestOf(parts: Readonly<Record<string, string | Uint8Array>>): string {
+  const hash = createHash("sha256");
+  for (const [name, content] of Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${name}\0${Buffer.byteLength(content)}\0`).update(content);
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * One file that runs without `node_modules`. White space and syntax are minified, names are kept: half the source for
+ * the runtime to hold in memory, and stack traces still say where.
+ */
+export function bundleNodeProgram(entry: string): Uint8Array {
+  const { outputFiles } = buildSync({
+    entryPoints: [entry],
+    // Paths in the output are relative to this: every checkout gives the same bytes.
+    absWorkingDir: CHECKOUT,
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "eof",
+    // The CommonJS modules in it ask for Node's own modules by `require`.
+    banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
+  });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error(`esbuild made nothing of ${entry}`);
+  return file.contents;
+}
+
+async function readRecipe(names: readonly string[]): Promise<Record<string, Uint8Array>> {
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(RECIPE, name))])));
+}
+
+/** The version that package-lock.json pins, whatever Node runs this. */
+async function pinnedNodeVersion(): Promise<string> {
+  const file = join(CHECKOUT, "node_modules", "node", "package.json");
+  const { version }: { version: string } = JSON.parse(await readFile(file, "utf8"));
+  return version;
+}

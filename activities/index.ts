@@ -1,12 +1,14 @@
 /** The activities as workflows see them: names, inputs, outputs. Workflows import this file for its types only. */
 
+import type { HostRequest } from "#model/host-queue";
 import type { RunRow } from "#model/result-row";
 import type { Failure, NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
 import type { Environment } from "#model/spec";
 
 /**
  * Polled on `host-<host>` by the worker of that host. Each may come twice and attaches to what already runs. Expected
- * failures are `ApplicationFailure`s whose type is the `FailureKind` and whose first detail is the `Failure`.
+ * failures are `ApplicationFailure`s whose type is the `FailureKind` and whose first detail is the `Failure`. Each
+ * heartbeats every 2 s or more often, also while nothing moves: silence for 8 s counts as a dead worker.
  */
 export interface HostActivities {
   /** Pins image and facts for a sweep. */
@@ -41,6 +43,25 @@ export interface HostActivities {
   destroyNodes(input: { runId: string }): Promise<{ removed: number; teardownSec: number }>;
 
   readNodeLogs(input: { runId: string; nodeIndex: number }): Promise<{ text: string }>;
+
+  /**
+   * Removes what ended runs left on this host: everything labelled with a run whose workflow has ended, or that Temporal
+   * does not know and whose deadline is over. Kept runs stay until their deadline. Answers what is left, a line each; the
+   * host is leased again only after an empty answer.
+   */
+  proveHostClean(input: { host: string; keptRunIds: string[] }): Promise<{ removed: number; left: string[] }>;
+}
+
+/**
+ * What the workflows ask of Temporal itself, polled on `meshbench` beside the workflows: it works whenever they do,
+ * whichever host is down. `createTemporalActivities` in `activities/temporal.ts`.
+ */
+export interface TemporalActivities {
+  /** Signals `host-<host>` and starts it where it does not run. */
+  requestHost(input: { host: string; request: HostRequest }): Promise<void>;
+
+  /** Answers as soon as one of the workflows has ended, or was never there, with all that have. Heartbeats meanwhile. */
+  watchWorkflows(input: { workflowIds: string[] }): Promise<{ ended: string[] }>;
 }
 
 /** Polled on `store` by the worker beside the results store. */

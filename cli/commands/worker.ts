@@ -1,0 +1,10 @@
+/** `meshbench worker`: serve this host until told to stop. */
+
+import { Command } from "commander";
+import { runWorker } from "#worker/wiring";
+
+export function workerCommand(): Command {
+  return new Command("worker")
+    .description("serve this host: run workflows and activities until SIGTERM")
+    .action(async () => runWorker());
+}

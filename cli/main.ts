@@ -1,0 +1,80 @@
+#!/usr/bin/env node
+/** The `meshbench` command: registers the commands, turns what they throw into one line and an exit code. */
+
+import { Command, CommanderError } from "commander";
+import { cancelCommand } from "#cli/commands/cancel";
+import { doctorCommand } from "#cli/commands/doctor";
+import { downCommand } from "#cli/commands/down";
+import { exportCommand } from "#cli/commands/export";
+import { imageCommand } from "#cli/commands/image";
+import { listCommand } from "#cli/commands/list";
+import { logsCommand } from "#cli/commands/logs";
+import { planCommand } from "#cli/commands/plan";
+import { queueCommand } from "#cli/commands/queue";
+import { reportCommand } from "#cli/commands/report";
+import { runCommand } from "#cli/commands/run";
+import { statusCommand } from "#cli/commands/status";
+import { upCommand } from "#cli/commands/up";
+import { watchCommand } from "#cli/commands/watch";
+import { workerCommand } from "#cli/commands/worker";
+import { note } from "#cli/output";
+import { BenchError, EXIT, InputError, UnavailableError } from "#model/errors";
+import packageJson from "../package.json" with { type: "json" };
+
+const program = new Command("meshbench")
+  .description(packageJson.description)
+  .version(packageJson.version)
+  .showHelpAfterError("(meshbench COMMAND --help shows what a command takes)")
+  .showSuggestionAfterError();
+
+// In the order a newcomer needs them.
+for (const command of [
+  upCommand(),
+  downCommand(),
+  doctorCommand(),
+  planCommand(),
+  runCommand(),
+  listCommand(),
+  statusCommand(),
+  watchCommand(),
+  queueCommand(),
+  cancelCommand(),
+  logsCommand(),
+  reportCommand(),
+  exportCommand(),
+  imageCommand(),
+  workerCommand(),
+]) {
+  program.addCommand(throwOnExit(command));
+}
+
+process.exitCode = await program
+  .exitOverride()
+  .parseAsync()
+  .then(() => process.exitCode ?? EXIT.ok, explainFailure);
+
+/** Usage errors come out as errors, of sub-commands too, so that one place decides about exit codes. */
+function throwOnExit(command: Command): Command {
+  command.commands.forEach(throwOnExit);
+  return command.copyInheritedSettings(program).exitOverride();
+}
+
+/** Says what went wrong, and answers the exit code for it. Only a bug shows a stack. */
+function explainFailure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof InputError) {
+    note(error.message);
+    return EXIT.usage;
+  }
+  if (error instanceof UnavailableError) {
+    note(`error: ${error.message}; ${error.hint}`);
+    return EXIT.unavailable;
+  }
+  if (error instanceof BenchError) {
+    note(`error: ${error.reason}`);
+    return EXIT.error;
+  }
+  note(`This is a bug in Meshbench, please report it with the lines below.`);
+  note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return EXIT.error;
+}

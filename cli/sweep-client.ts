@@ -1,0 +1,129 @@
+/** What commands ask of Temporal about sweeps and runs: typed, and free of Temporal's own error classes. */
+
+import type { Client } from "@temporalio/client";
+import { WorkflowNotFoundError } from "@temporalio/client";
+import { InputError, UnavailableError } from "#model/errors";
+import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
+import type { HostQueue } from "#model/host-queue";
+import { packPlan } from "#model/packed-plan";
+import type { Plan } from "#model/plan";
+import type { StepProgress } from "#model/run";
+import { formatDuration } from "#model/units";
+import { getHostQueueQuery, getRunProgressQuery, getSweepProgressQuery } from "#workflows/messages";
+import type { RunProgress, SweepProgress } from "#workflows/messages";
+import type { sweepWorkflow } from "#workflows/sweep";
+
+/** Queues a sweep. The same id again is refused by the server, so a repeated call cannot measure twice. */
+export async function startSweep(
+  client: Client,
+  { sweepId, plan, sourceSha }: { sweepId: string; plan: Plan; sourceSha: string },
+): Promise<void> {
+  const environments = plan.spec.environments.map(({ name }) => name).join(", ");
+  await client.workflow.start<typeof sweepWorkflow>("sweepWorkflow", {
+    taskQueue: WORKFLOW_QUEUE,
+    workflowId: sweepWorkflowId(sweepId),
+    workflowIdReusePolicy: "REJECT_DUPLICATE",
+    staticSummary: `${plan.spec.name}: ${plan.runs.length} runs on ${environments}`,
+    staticDetails: `${plan.points.length} points, about ${formatDuration(plan.estimatedSec)}, seed ${plan.spec.seed}`,
+    args: [{ sweepId, plan: packPlan(plan), sourceSha }],
+  });
+}
+
+/**
+ * Refuses before anything is queued where nobody would ever serve it.
+ * @throws {UnavailableError} Naming the queues that no worker polls.
+ */
+export async function requireWorkers(client: Client, hosts: ReadonlySet<string>): Promise<void> {
+  const queues = [
+    { name: WORKFLOW_QUEUE, kind: "workflow" as const },
+    { name: STORE_QUEUE, kind: "activity" as const },
+    ...[...hosts].map((host) => ({ name: hostQueueName(host), kind: "activity" as const })),
+  ];
+  const polled = await Promise.all(queues.map((queue) => isPolled(client, queue)));
+  const missing = queues.filter((_, i) => !polled[i]).map(({ name }) => name);
+  if (missing.length > 0) {
+    throw new UnavailableError(`no worker serves ${missing.join(", ")}`, "start one on that machine: meshbench up");
+  }
+}
+
+/** `temporal.api.enums.v1.TaskQueueType`. */
+const TASK_QUEUE_TYPE = { workflow: 1, activity: 2 } as const;
+
+/** Whether a worker has polled this queue within the last minute. */
+async function isPolled(client: Client, { name, kind }: { name: string; kind: keyof typeof TASK_QUEUE_TYPE }) {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name },
+    taskQueueType: TASK_QUEUE_TYPE[kind],
+  });
+  const recentMs = Date.now() - 60_000;
+  return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > recentMs);
+}
+
+/** @returns `undefined` where nobody has asked for the host since it was last clean. */
+export async function readHostQueue(client: Client, host: string): Promise<HostQueue | undefined> {
+  const handle = client.workflow.getHandle(hostWorkflowId(host));
+  try {
+    const { status } = await handle.describe();
+    return status.name === "RUNNING" ? await handle.query(getHostQueueQuery) : undefined;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** `open` while the workflow runs; else how it closed. */
+export type SweepState = "open" | "done" | "cancelled" | "terminated" | "failed";
+
+const STATE_OF_CLOSED: Readonly<Record<string, SweepState>> = {
+  COMPLETED: "done",
+  CANCELLED: "cancelled",
+  TERMINATED: "terminated",
+  FAILED: "failed",
+  TIMED_OUT: "failed",
+};
+
+/**
+ * @returns `undefined` where Temporal has no such sweep, or has it no longer.
+ */
+export async function readSweepState(client: Client, sweepId: string): Promise<SweepState | undefined> {
+  try {
+    const { status } = await client.workflow.getHandle(sweepWorkflowId(sweepId)).describe();
+    return STATE_OF_CLOSED[status.name] ?? "open";
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+export const readSweepProgress = (client: Client, sweepId: string): Promise<SweepProgress> =>
+  client.workflow.getHandle(sweepWorkflowId(sweepId)).query(getSweepProgressQuery);
+
+/** A run's step, and how far it is: the newest heartbeat of its pending activity. */
+export async function readRunProgress(
+  client: Client,
+  runId: string,
+): Promise<{ run: RunProgress; progress?: StepProgress } | undefined> {
+  const handle = client.workflow.getHandle(runWorkflowId(runId));
+  try {
+    const [run, description] = await Promise.all([handle.query(getRunProgressQuery), handle.describe()]);
+    const heartbeat = description.raw.pendingActivities?.find(
+      ({ heartbeatDetails }) => heartbeatDetails?.payloads?.length,
+    );
+    const payload = heartbeat?.heartbeatDetails?.payloads?.[0]?.data;
+    return payload ? { run, progress: JSON.parse(Buffer.from(payload).toString("utf8")) as StepProgress } : { run };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** @throws {InputError} when there is no such sweep, or it has ended. */
+export async function cancelSweep(client: Client, sweepId: string): Promise<void> {
+  const state = await readSweepState(client, sweepId);
+  if (state !== "open") {
+    const rule = state === undefined ? "no such sweep" : `the sweep is ${state} already`;
+    throw new InputError([{ field: "ID", value: sweepId, rule, hint: "meshbench list shows all sweeps" }]);
+  }
+  await client.workflow.getHandle(sweepWorkflowId(sweepId)).cancel();
+}

@@ -32,3 +32,6 @@ export const LABEL = {
   /** UTC, ISO 8601. */
   deadline: "meshbench.deadline",
 } as const;
+
+/** What a node calls itself, and what its peers look up with `resolve: names`. */
+export const nodeHostname = (nodeIndex: number): string => `node-${nodeIndex}`;

@@ -43,7 +43,7 @@ const collect = (value: string, before: readonly string[]) => [...before, value]
 async function runSweep(specName: string, options: RunOptions): Promise<number> {
   const limits = await readLimits();
   const spec = await loadSpec({ spec: specName, set: options.set, env: options.env?.split(","), limits });
-  const plan = expandPlan(spec, limits);
+  const plan = expandPlan(spec);
   const client = await connectClient();
   await requireWorkers(client, new Set(spec.environments.map(({ host }) => host)));
 

@@ -15,7 +15,7 @@ import type { DatabaseProof, NodeHandle } from "#model/run";
 import { digestOfNode, formatDigest } from "#model/tuples";
 
 /** The order a program that succeeds goes through. */
-const PHASES = NODE_PHASES.filter((phase) => phase !== "failed");
+const PHASES: readonly NodePhase[] = NODE_PHASES.filter((phase) => phase !== "failed");
 
 interface FakeProgram {
   answers: boolean;

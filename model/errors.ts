@@ -73,6 +73,11 @@ export const FAILURES = {
     retry: "never",
     hint: "a foreign container has this name; remove or rename it yourself",
   },
+  "no route": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "run the worker where the nodes' addresses are routable: on the engine's own machine",
+  },
   "no worker": { endsAs: "FAILED", retry: "fresh-run", hint: "start a worker for that host: meshbench up" },
   "node failed": { endsAs: "FAILED", retry: "fresh-run", hint: "read the node's log: meshbench logs RUN NODE" },
   "node lost": {

@@ -1,0 +1,56 @@
+/** What the activities of a host are given once, by the worker. */
+
+import type { OpenNodeDatabase } from "#activities/database/node-database";
+import type { NodeProvider } from "#activities/providers/provider";
+import type { StepContext } from "#activities/step";
+import { BenchError } from "#model/errors";
+import type { RunSpec } from "#model/run";
+import type { ProviderName } from "#model/spec";
+
+/** What a run's passwords are derived from stays inside: any worker of the host can attach, nothing is written down. */
+export interface RunCredentials {
+  /** SHA1(SHA1(password)) of the worker's account, in mysql_native_password's notation. */
+  workerVerifier(runId: string): string;
+  peerPassword(runId: string): string;
+}
+
+/** How often steps look, and how long they wait before they give a node up. All in milliseconds. */
+export interface StepTiming {
+  /** Progress is polled this often: at most once a second, since looking costs the nodes something. */
+  readonly pollMs: number;
+  /** Whether a new database answers. */
+  readonly readinessPollMs: number;
+  /** One question to one node. */
+  readonly answerLimitMs: number;
+  /** A node that was silent for so long is given up. */
+  readonly unresponsiveMs: number;
+  /** Without any answer from any node for so long, the route to them is looked at. */
+  readonly routeCheckMs: number;
+}
+
+export const DEFAULT_TIMING: StepTiming = {
+  pollMs: 1000,
+  readinessPollMs: 100,
+  answerLimitMs: 2000,
+  unresponsiveMs: 10_000,
+  routeCheckMs: 15_000,
+};
+
+export interface HostDependencies {
+  readonly host: string;
+  readonly providers: ReadonlyMap<ProviderName, NodeProvider>;
+  readonly openDatabase: OpenNodeDatabase;
+  readonly credentials: RunCredentials;
+  /** Where evidence waits until it is fetched. */
+  readonly spoolDir: string;
+  readonly currentContext: () => StepContext;
+  readonly timing: StepTiming;
+}
+
+/** @throws {BenchError} `capacity` where this host has no such provider. */
+export function providerOf({ providers, host }: HostDependencies, run: RunSpec): NodeProvider {
+  const name = run.environment.provider;
+  const provider = providers.get(name);
+  if (provider === undefined) throw new BenchError("capacity", `this host has no provider ${name}`, { host });
+  return provider;
+}

@@ -1,0 +1,126 @@
+/** The provision step: creates the nodes, or adopts them, and waits until every database answers. */
+
+import pLimit from "p-limit";
+import { providerOf } from "#activities/host-dependencies";
+import type { HostDependencies } from "#activities/host-dependencies";
+import { NodeWatch } from "#activities/node-watch";
+import { checkRoute } from "#activities/route";
+import type { ReportProgress, StepContext } from "#activities/step";
+import { sleep } from "#activities/timing";
+import { BenchError } from "#model/errors";
+import type { NodeHandle, RunSpec } from "#model/run";
+
+/** More creations at once only wait for each other in the engine. */
+const CREATION_CONCURRENCY = 8;
+const QUESTION_CONCURRENCY = 32;
+
+interface ProvisionInput {
+  readonly run: RunSpec;
+  /** UTC, ISO 8601; the nodes end themselves then. */
+  readonly deadlineAt: string;
+}
+
+/**
+ * Safe to repeat: what exists of this run is adopted as it is.
+ * @throws {BenchError} The first failure, once all creations have settled, so that no node appears after teardown.
+ */
+export async function provisionNodes(
+  dependencies: HostDependencies,
+  input: ProvisionInput,
+  { signal }: Pick<StepContext, "signal">,
+  report: ReportProgress,
+): Promise<{ nodes: NodeHandle[]; provisionSec: number }> {
+  const startedMs = performance.now();
+  await providerOf(dependencies, input.run).ensureRun(input.run, input.deadlineAt, signal);
+  const nodes = await ensureNodes(dependencies, input, signal);
+  await untilAllAnswer(dependencies, input.run, nodes, signal, report);
+  return { nodes, provisionSec: (performance.now() - startedMs) / 1000 };
+}
+
+async function ensureNodes(
+  dependencies: HostDependencies,
+  { run, deadlineAt }: ProvisionInput,
+  signal: AbortSignal,
+): Promise<NodeHandle[]> {
+  const provider = providerOf(dependencies, run);
+  const workerVerifier = dependencies.credentials.workerVerifier(run.runId);
+  const slots = pLimit(CREATION_CONCURRENCY);
+  const indices = Array.from({ length: run.point.nodes }, (_, position) => position + 1);
+  return settleAll(indices, signal, (index, stop) =>
+    slots(() => {
+      stop.throwIfAborted();
+      return provider.ensureNode(run, { index, deadlineAt, workerVerifier, sizing: run.sizing }, stop);
+    }),
+  );
+}
+
+/**
+ * All at once, each to its end, whatever becomes of the others; the first failure asks the rest to stop.
+ * @throws The first failure.
+ */
+async function settleAll<T, R>(
+  items: readonly T[],
+  signal: AbortSignal,
+  action: (item: T, stop: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const actions = items.map(async (item) => {
+    try {
+      return await action(item, stop);
+    } catch (error) {
+      failed.abort(error); // the first one's reason stays
+      throw error;
+    }
+  });
+  await Promise.allSettled(actions);
+  stop.throwIfAborted();
+  return Promise.all(actions);
+}
+
+async function untilAllAnswer(
+  dependencies: HostDependencies,
+  run: RunSpec,
+  nodes: readonly NodeHandle[],
+  signal: AbortSignal,
+  report: ReportProgress,
+): Promise<void> {
+  const { timing } = dependencies;
+  const database = dependencies.openDatabase(run.runId);
+  const provider = providerOf(dependencies, run);
+  const watch = new NodeWatch({ run, nodes, provider, database, timing, signal, toleratesSilence: true });
+  const slots = pLimit(QUESTION_CONCURRENCY);
+  const startedMs = performance.now();
+  let lookedMs = startedMs;
+  let silent = nodes;
+  try {
+    for (;;) {
+      const answers = await Promise.all(silent.map((node) => slots(() => database.answers(node))));
+      silent = silent.filter((_, position) => !answers[position]);
+      report({ nodesDone: nodes.length - silent.length });
+      const first = silent[0];
+      if (first === undefined) return;
+
+      const now = performance.now();
+      if (now - lookedMs >= timing.pollMs) {
+        await watch.lookFromOutside();
+        lookedMs = now;
+      }
+      const isNobodyThere = silent.length === nodes.length;
+      if (isNobodyThere && now - startedMs > timing.routeCheckMs) await checkRoute(first);
+      if (now - startedMs > readinessLimitMs(nodes.length)) throw neverAnswered(silent, now - startedMs);
+      await sleep(timing.readinessPollMs, signal);
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+const readinessLimitMs = (nodeCount: number): number => 60_000 + 2000 * nodeCount;
+
+function neverAnswered(silent: readonly NodeHandle[], afterMs: number): BenchError {
+  const others = silent.length > 1 ? `, nor did those of ${silent.length - 1} other nodes` : "";
+  const message = `its database did not answer within ${Math.round(afterMs / 1000)} s${others}`;
+  const node = silent[0]?.index;
+  return new BenchError("node failed", message, node === undefined ? {} : { node });
+}

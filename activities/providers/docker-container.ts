@@ -196,12 +196,15 @@ async function startContainer(
       docker.getContainer(id).start({ abortSignal }),
     );
   } catch (error) {
-    if (isStatus(error, 404)) throw new ChangedMeanwhileError(error.message, { cause: error });
+    if (isStatus(error, 404) || isAmbiguous(error)) throw new ChangedMeanwhileError(String(error), { cause: error });
     // 304: another worker started it.
     if (!isStatus(error, 304)) throw explainStartFailure(error, node.index);
   }
   return id;
 }
+
+/** For a moment two networks of two workers had the run's name; the engine looks networks up by it, whatever it is given. */
+const isAmbiguous = (error: unknown): boolean => error instanceof EngineError && /is ambiguous/.test(error.message);
 
 /** What retrying cannot mend, by the engine's words; anything else stays as it is. */
 function explainStartFailure(error: unknown, node: number): unknown {

@@ -54,7 +54,10 @@ export function describeProviderContract(name: string, openHarness: () => Promis
 
     async function provision(run: RunSpec, provider = harness.provider): Promise<NodeHandle[]> {
       await provider.ensureRun(run, DEADLINE_AT, NEVER);
-      return Promise.all(nodeSpecs(run).map((node) => provider.ensureNode(run, node, NEVER)));
+      const nodes = nodeSpecs(run).map((node) => provider.ensureNode(run, node, NEVER));
+      // Not before all have ended, so that none is created after the test has cleaned up.
+      await Promise.allSettled(nodes);
+      return Promise.all(nodes);
     }
 
     async function resourcesOf({ runId }: RunSpec) {

@@ -16,6 +16,8 @@ export interface InertInput {
   readonly issues: readonly InputIssue[];
 }
 
+export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key);
+
 /** Secrets are replaced in the copy, so that no message made from it can echo one. */
 export function makeInert(input: unknown): InertInput {
   const issues: InputIssue[] = [];
@@ -38,7 +40,7 @@ function copy(value: unknown, path: FieldPath, issues: InputIssue[]): unknown {
     if (RESERVED_KEYS.has(key)) {
       issues.push({ field: formatPath(itemPath), value: key, rule: "reserved key", hint: "remove it" });
     } else {
-      map[key] = SECRET_KEY.test(key) ? hideSecret(itemPath, issues) : copy(item, itemPath, issues);
+      map[key] = isSecretKey(key) ? hideSecret(itemPath, issues) : copy(item, itemPath, issues);
     }
   }
   return map;

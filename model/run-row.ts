@@ -1,6 +1,7 @@
 /** Result rows of runs, from what is known before a run and after one that did not end as planned. */
 
 import { FAILURES, formatReason } from "#model/errors";
+import type { FailureKind } from "#model/errors";
 import { expectedSecOf, tupleCountOf } from "#model/plan";
 import type { RunRow } from "#model/result-row";
 import type { Failure, RunSpec } from "#model/run";
@@ -71,6 +72,13 @@ export function rowOfUnfinishedRun(input: {
     status: FAILURES[kind].endsAs,
     reason: formatReason(kind, message, particulars),
   };
+}
+
+/** Whether another attempt may do better: the rule of the failure's kind, which the reason begins with. */
+export function deservesFreshRun({ status, reason }: Pick<RunRow, "status" | "reason">): boolean {
+  const kind = reason.slice(0, Math.max(0, reason.indexOf(":")));
+  if (status !== "INVALID" && status !== "FAILED") return false;
+  return Object.hasOwn(FAILURES, kind) && FAILURES[kind as FailureKind].retry === "fresh-run";
 }
 
 /** (elapsed − expected) / expected, in percent. */

@@ -1,0 +1,116 @@
+/** One run of the paper's experiment, from an empty host to its row in the results store. */
+
+import { CancellationScope, CancelledFailure, log, upsertSearchAttributes } from "@temporalio/workflow";
+import type { RunRow } from "#model/result-row";
+import type { RunSpec, Step } from "#model/run";
+import { rowOfUnfinishedRun } from "#model/run-row";
+import type { PartialMeasurement } from "#model/run-row";
+import { HostLease } from "#workflows/host-lease";
+import type { BenchmarkRunInput } from "#workflows/messages";
+import { failureOf } from "#workflows/run-failure";
+import { RunJournal } from "#workflows/run-journal";
+import { runAttributes, statusAttribute } from "#workflows/search-attributes";
+import {
+  collectActivities,
+  evidenceActivities,
+  phaseActivities,
+  storeActivities,
+  teardownActivities,
+} from "#workflows/step-options";
+
+/**
+ * Waits for the host, measures, tears down whatever happened, and records one row.
+ * @returns The row, of a run that failed as well.
+ * @throws {CancelledFailure} On cancellation, once the nodes are gone and a CANCELLED row is stored.
+ */
+export async function benchmarkRunWorkflow(input: BenchmarkRunInput): Promise<RunRow> {
+  const { run } = input;
+  const journal = new RunJournal(run);
+  const lease = new HostLease(input);
+  upsertSearchAttributes([...runAttributes(run), statusAttribute("QUEUED")]);
+  const measuredRow = await measure(run, lease, journal);
+  const row = await CancellationScope.nonCancellable(() => wrapUp(run, measuredRow, lease, journal));
+  if (row.status === "CANCELLED") throw new CancelledFailure(row.reason);
+  return row;
+}
+
+/** Never throws: whatever breaks off a run becomes its row. */
+async function measure(run: RunSpec, lease: HostLease, journal: RunJournal): Promise<RunRow> {
+  let startedMs = Date.now();
+  try {
+    await lease.take();
+    startedMs = Date.now();
+    upsertSearchAttributes([statusAttribute("RUNNING")]);
+    return await passThroughPhases(run, startedMs, journal);
+  } catch (error) {
+    const deadlineMs = startedMs + run.deadlineSec * 1000;
+    // A step that could not hear of the cancellation, since its worker is dead, ends in a time-out.
+    const reason = CancellationScope.current().consideredCancelled ? new CancelledFailure("cancelled") : error;
+    const where = { step: journal.step, host: run.environment.host };
+    const failure = failureOf(reason, where, lease.isGranted && Date.now() >= deadlineMs);
+    log.warn("run broken off", { ...failure, error });
+    const elapsed = failure.kind === "deadline" ? leastElapsed(journal, deadlineMs) : {};
+    const measured = { ...journal.measured, ...elapsed };
+    return rowOfUnfinishedRun({ run, startedAt: new Date(startedMs).toISOString(), failure, measured });
+  }
+}
+
+/** The phases of the paper, between its nodes' creation and their proof. */
+async function passThroughPhases(run: RunSpec, startedMs: number, journal: RunJournal): Promise<RunRow> {
+  const deadlineMs = startedMs + run.deadlineSec * 1000;
+  const { host } = run.environment;
+  const phase = (step: Step) => {
+    journal.begin(step);
+    return phaseActivities(host, deadlineMs);
+  };
+
+  const deadlineAt = new Date(deadlineMs).toISOString();
+  const { nodes, provisionSec } = await phase("provision").provisionNodes({ run, deadlineAt });
+  // These attach to what already runs: the nodes go on without us, so a second attempt measures nothing twice.
+  await phase("sync").passBarrier({ run, nodes });
+  await phase("main").followMainLoop({ run, nodes });
+  await phase("finalise").finaliseRun({ run, nodes });
+
+  journal.begin("collect");
+  const startedAt = new Date(startedMs).toISOString();
+  const { row, evidenceParts } = await collectActivities(host).collectRun({ run, nodes, startedAt });
+  // Before teardown: should there be no room for it, the nodes still have it.
+  await keepEvidence(run, evidenceParts);
+  return { ...row, provision_s: provisionSec };
+}
+
+async function keepEvidence({ runId, environment }: RunSpec, parts: number): Promise<void> {
+  for (let part = 0; part < parts; part++) {
+    const { data } = await collectActivities(environment.host).fetchEvidence({ runId, part });
+    await evidenceActivities().saveEvidencePart({ runId, part, parts, data });
+  }
+}
+
+/** What follows a run in every case. The host is given back first: a store that is away holds up no other run. */
+async function wrapUp(run: RunSpec, row: RunRow, lease: HostLease, journal: RunJournal): Promise<RunRow> {
+  const isKept = run.keep === "on-failure" && (row.status === "FAILED" || row.status === "INVALID");
+  const teardownSec = lease.isGranted && !isKept ? await tearDown(run, journal) : null;
+  await lease.release(isKept ? run.runId : undefined);
+  const finalRow = { ...row, teardown_s: teardownSec };
+  await storeActivities().saveRun({ row: finalRow });
+  journal.begin("recorded");
+  upsertSearchAttributes([statusAttribute(row.status)]);
+  return finalRow;
+}
+
+/** @returns Seconds, or `null` where it failed for good: then the host is not leased until it is proven clean. */
+async function tearDown({ runId, environment }: RunSpec, journal: RunJournal): Promise<number | null> {
+  journal.begin("teardown");
+  try {
+    const { teardownSec } = await teardownActivities(environment.host).destroyNodes({ runId });
+    return teardownSec;
+  } catch (error) {
+    log.error("teardown failed; the host stays unleased until it is clean", { runId, error });
+    return null;
+  }
+}
+
+/** Of a main loop that was not done at its deadline: the time it had. */
+function leastElapsed({ step, stepStartedMs }: RunJournal, deadlineMs: number): PartialMeasurement {
+  return step === "main" ? { elapsed_s: (deadlineMs - stepStartedMs) / 1000 } : {};
+}

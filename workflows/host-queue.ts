@@ -1,0 +1,127 @@
+/** The queue of one physical host, over the state machine in `model/host-queue.ts`. Runs while anybody is in line. */
+
+import {
+  CancellationScope,
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  isCancellation,
+  log,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from "@temporalio/workflow";
+import { advance, isIdle, newHostQueue, workflowsToWatch } from "#model/host-queue";
+import type { HostQueue, HostQueueEvent } from "#model/host-queue";
+import {
+  getHostQueueQuery,
+  hostGrantedSignal,
+  leaveLineSignal,
+  releaseHostSignal,
+  requestHostSignal,
+} from "#workflows/messages";
+import type { HostQueueInput } from "#workflows/messages";
+import { proofActivities, temporalActivities } from "#workflows/step-options";
+
+/** How soon a host that was not clean is looked at again: while someone waits, and while nobody does. */
+const PROVE_AGAIN_AFTER = "5 seconds";
+const PROVE_IDLE_HOST_AFTER = "1 minute";
+/** A history of this length moves on to a new one; the server's own suggestion would come at several times that. */
+const EVENTS_PER_HISTORY = 1_000;
+
+/** Leases the host to one run at a time, and proves it clean before the next. */
+export async function hostQueueWorkflow({ host, carried }: HostQueueInput): Promise<void> {
+  const desk = new LeaseDesk(carried ?? newHostQueue(host, new Date().toISOString()));
+  setHandler(getHostQueueQuery, () => desk.queue);
+  setHandler(requestHostSignal, (request) => desk.take({ type: "requested", ...request }));
+  setHandler(releaseHostSignal, (message) => desk.take({ type: "released", ...message }));
+  setHandler(leaveLineSignal, ({ owner }) => desk.take({ type: "left", owner }));
+
+  while (!isIdle(desk.queue)) {
+    await desk.tellGranted();
+    if (workflowInfo().historyLength > EVENTS_PER_HISTORY || workflowInfo().continueAsNewSuggested) {
+      await continueAsNew<typeof hostQueueWorkflow>({ host, carried: desk.queue });
+    }
+    if (desk.queue.now.state === "draining") await desk.proveClean();
+    else await desk.watchUntilChange();
+  }
+}
+
+class LeaseDesk {
+  queue: HostQueue;
+  readonly #granted: string[] = [];
+
+  constructor(queue: HostQueue) {
+    this.queue = queue;
+    this.#show();
+  }
+
+  take(event: HostQueueEvent): void {
+    const { queue, granted } = advance(this.queue, event, new Date().toISOString());
+    this.queue = queue;
+    if (granted !== undefined) this.#granted.push(granted);
+    this.#show();
+  }
+
+  /** Tells every run that got the host. One that is no longer there has ended. */
+  async tellGranted(): Promise<void> {
+    for (let holder = this.#granted.shift(); holder !== undefined; holder = this.#granted.shift()) {
+      try {
+        await getExternalWorkflowHandle(holder).signal(hostGrantedSignal);
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        log.info("the run ended before it got the host", { holder, error });
+        this.take({ type: "ended", workflowIds: [holder] });
+      }
+    }
+  }
+
+  async proveClean(): Promise<void> {
+    const { host, keptRunIds } = this.queue;
+    const { left } = await proofActivities(host).proveHostClean({ host, keptRunIds: [...keptRunIds] });
+    this.take({ type: "proven", left });
+    if (left.length === 0) return;
+    if (this.queue.line.length > 0) await sleep(PROVE_AGAIN_AFTER);
+    else await condition(() => this.queue.line.length > 0, PROVE_IDLE_HOST_AFTER);
+  }
+
+  /** Returns when a message changed the queue, or when someone ended without one. */
+  async watchUntilChange(): Promise<void> {
+    const before = this.queue;
+    const hasNews = () => this.queue !== before || this.#granted.length > 0;
+    await CancellationScope.cancellable(async () => {
+      const watch = this.#awaitSomeoneEnded();
+      await Promise.race([watch, condition(hasNews)]);
+      CancellationScope.current().cancel();
+      await watch.catch((error: unknown) => {
+        if (!hasNews()) throw error;
+      });
+    });
+  }
+
+  async #awaitSomeoneEnded(): Promise<void> {
+    const { ended } = await temporalActivities.watchWorkflows({ workflowIds: workflowsToWatch(this.queue) });
+    this.take({ type: "ended", workflowIds: ended });
+  }
+
+  #show(): void {
+    const { host, now, line } = this.queue;
+    const waiting = line.map(({ wanted, owner }, i) => `${i + 1}. ${wanted?.holder ?? `${owner}, between two runs`}`);
+    setCurrentDetails([describeState(host, now), ...waiting].join("\n\n"));
+  }
+}
+
+function describeState(host: string, now: HostQueue["now"]): string {
+  switch (now.state) {
+    case "free":
+      return `${host} is free`;
+    case "leased":
+      return `${host} is leased to **${now.holder}** since ${now.since}`;
+    case "draining":
+      return [
+        `${host} is being proven clean since ${now.since}, by a worker that polls host-${host}`,
+        ...now.left,
+      ].join("\n\n");
+  }
+}

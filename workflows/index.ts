@@ -1,0 +1,5 @@
+/** Everything a worker registers; the bundle's entry. */
+
+export { benchmarkRunWorkflow } from "#workflows/benchmark-run";
+export { hostQueueWorkflow } from "#workflows/host-queue";
+export { sweepWorkflow } from "#workflows/sweep";

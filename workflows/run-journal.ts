@@ -1,0 +1,72 @@
+/** Where a run stands: its query's answer, its page in Temporal, and how long each step took. */
+
+import { setCurrentDetails, setHandler } from "@temporalio/workflow";
+import type { RunSpec, Step } from "#model/run";
+import type { PartialMeasurement } from "#model/run-row";
+import { getRunProgressQuery } from "#workflows/messages";
+import type { RunProgress } from "#workflows/messages";
+
+const COLUMN_OF = {
+  provision: "provision_s",
+  sync: "sync_s",
+  main: "main_s",
+  finalise: "finalise_s",
+  collect: "collect_s",
+  teardown: "teardown_s",
+} as const satisfies Record<Step, keyof PartialMeasurement>;
+
+export class RunJournal {
+  readonly #run: RunSpec;
+  readonly #stepsDone: { step: string; tookSec: number }[] = [];
+  #step: RunProgress["step"] = "queued";
+  #startedMs = Date.now();
+
+  constructor(run: RunSpec) {
+    this.#run = run;
+    setHandler(getRunProgressQuery, () => ({
+      runId: run.runId,
+      step: this.#step,
+      stepStartedAt: new Date(this.#startedMs).toISOString(),
+    }));
+    this.#show();
+  }
+
+  get step(): RunProgress["step"] {
+    return this.#step;
+  }
+
+  get stepStartedMs(): number {
+    return this.#startedMs;
+  }
+
+  /** How long the steps took that have ended, as columns of a row. */
+  get measured(): PartialMeasurement {
+    const columns = this.#stepsDone.flatMap(({ step, tookSec }) =>
+      isDurableStep(step) ? [[COLUMN_OF[step], tookSec]] : [],
+    );
+    return Object.fromEntries(columns) as PartialMeasurement;
+  }
+
+  begin(step: RunProgress["step"]): void {
+    const nowMs = Date.now();
+    this.#stepsDone.push({ step: this.#step, tookSec: (nowMs - this.#startedMs) / 1000 });
+    this.#step = step;
+    this.#startedMs = nowMs;
+    this.#show();
+  }
+
+  #show(): void {
+    const done = this.#stepsDone.map(({ step, tookSec }) => `${step} ${tookSec.toFixed(1)} s`).join(", ");
+    setCurrentDetails([this.#describeStep(), done].filter(Boolean).join("\n\n"));
+  }
+
+  #describeStep(): string {
+    const { host } = this.#run.environment;
+    if (this.#step === "queued") return `waiting in line for host ${host}`;
+    if (this.#step === "recorded") return "done, the row is stored";
+    const since = new Date(this.#startedMs).toISOString();
+    return `**${this.#step}** since ${since}, by the worker of ${host} or waiting for one (task queue host-${host})`;
+  }
+}
+
+const isDurableStep = (step: string): step is Step => Object.hasOwn(COLUMN_OF, step);

@@ -1,0 +1,31 @@
+/** Plots as SVG and PNG, on any machine: no canvas, no browser, no installed font. */
+
+import { fileURLToPath } from "node:url";
+import { Resvg } from "@resvg/resvg-js";
+import { Error as LOG_ERRORS, parse, View } from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
+
+const FONT_FILES = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) =>
+  fileURLToPath(import.meta.resolve(`dejavu-fonts-ttf/ttf/${file}`)),
+);
+/** Sharp on screens with two device pixels for one. */
+const PNG_ZOOM = 2;
+
+export async function renderSvg(chart: TopLevelSpec): Promise<string> {
+  const view = new View(parse(compile(chart).spec), { renderer: "none", logLevel: LOG_ERRORS });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
+
+export function renderPng(svg: string): Uint8Array {
+  const font = { fontFiles: FONT_FILES, loadSystemFonts: false, defaultFontFamily: "DejaVu Sans" };
+  return new Resvg(svg, {
+    font: { ...font, sansSerifFamily: "DejaVu Sans" },
+    fitTo: { mode: "zoom", value: PNG_ZOOM },
+  })
+    .render()
+    .asPng();
+}

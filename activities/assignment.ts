@@ -1,6 +1,7 @@
 /** From a run and its nodes to what each node is told to do. */
 
 import { createHash } from "node:crypto";
+import { nodeHostname } from "#model/ids";
 import { masterIndexOf } from "#model/master";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 import type { Assignment } from "#model/node-protocol";
@@ -25,7 +26,7 @@ export interface NodeTask {
 export function tasksOf(run: RunSpec, nodes: readonly NodeHandle[], peerPassword: string): NodeTask[] {
   const { point } = run;
   const parts = seedPartsOf(run);
-  const peers = nodes.map(({ index, address, name }) => ({ index, address, hostname: name }));
+  const peers = nodes.map(({ index, address }) => ({ index, address, hostname: nodeHostname(index) }));
   const masterIndex = masterIndexOf(nodes);
   return nodes.map((node) => {
     const seed = tupleSeed({ ...parts, nodeIndex: node.index });

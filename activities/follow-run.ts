@@ -54,7 +54,7 @@ async function withWatch(
   signal: AbortSignal,
   work: (watch: NodeWatch) => Promise<void>,
 ): Promise<void> {
-  const provider = providerOf(dependencies, run);
+  const provider = providerOf(dependencies, run.environment);
   const database = dependencies.openDatabase(run.runId);
   try {
     await work(new NodeWatch({ run, nodes, provider, database, timing: dependencies.timing, signal }));

@@ -1,11 +1,11 @@
 /** What the activities of a host are given once, by the worker. */
 
 import type { OpenNodeDatabase } from "#activities/database/node-database";
+import type { AskRunOutcome } from "#activities/prove-host-clean";
 import type { NodeProvider } from "#activities/providers/provider";
 import type { StepContext } from "#activities/step";
 import { BenchError } from "#model/errors";
-import type { RunSpec } from "#model/run";
-import type { ProviderName } from "#model/spec";
+import type { Environment, ProviderName } from "#model/spec";
 
 /** What a run's passwords are derived from stays inside: any worker of the host can attach, nothing is written down. */
 export interface RunCredentials {
@@ -43,13 +43,16 @@ export interface HostDependencies {
   readonly credentials: RunCredentials;
   /** Where evidence waits until it is fetched. */
   readonly spoolDir: string;
+  readonly askRunOutcome: AskRunOutcome;
   readonly currentContext: () => StepContext;
   readonly timing: StepTiming;
 }
 
 /** @throws {BenchError} `capacity` where this host has no such provider. */
-export function providerOf({ providers, host }: HostDependencies, run: RunSpec): NodeProvider {
-  const name = run.environment.provider;
+export function providerOf(
+  { providers, host }: HostDependencies,
+  { provider: name }: Pick<Environment, "provider">,
+): NodeProvider {
   const provider = providers.get(name);
   if (provider === undefined) throw new BenchError("capacity", `this host has no provider ${name}`, { host });
   return provider;

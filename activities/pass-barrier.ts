@@ -24,7 +24,7 @@ export async function passBarrier(
   report: ReportProgress,
 ): Promise<void> {
   const { timing, credentials } = dependencies;
-  const provider = providerOf(dependencies, run);
+  const provider = providerOf(dependencies, run.environment);
   const database = dependencies.openDatabase(run.runId);
   const timeout = AbortSignal.timeout(barrierTimeoutSec(run) * 1000 + GRACE_MS);
   const either = AbortSignal.any([signal, timeout]);
@@ -54,18 +54,14 @@ async function toEach(
 ): Promise<void> {
   const slots = pLimit(HAND_OUT_CONCURRENCY);
   const settled = await Promise.allSettled(tasks.map((task) => slots(() => within(limitMs, action(task)))));
-  const silent = tasks.filter((_, position) => reasonOf(settled[position]) instanceof LateAnswerError);
-  if (silent.length > 0)
-    throw barrierError(
-      silent.map(({ node }) => node.index),
-      tasks.length,
-    );
+  const silent = tasks.filter((_, position) => isSilent(settled[position])).map(({ node }) => node.index);
+  if (silent.length > 0) throw barrierError(silent, tasks.length);
   const rejected = settled.find((one) => one.status === "rejected");
   if (rejected !== undefined) throw rejected.reason;
 }
 
-const reasonOf = (settled: PromiseSettledResult<void> | undefined): unknown =>
-  settled?.status === "rejected" ? settled.reason : undefined;
+const isSilent = (one: PromiseSettledResult<void> | undefined): boolean =>
+  one?.status === "rejected" && one.reason instanceof LateAnswerError;
 
 /** Who has not come, as far as the nodes told; what they said themselves where all have. */
 function missingAtBarrier(

@@ -31,7 +31,7 @@ export async function provisionNodes(
   report: ReportProgress,
 ): Promise<{ nodes: NodeHandle[]; provisionSec: number }> {
   const startedMs = performance.now();
-  await providerOf(dependencies, input.run).ensureRun(input.run, input.deadlineAt, signal);
+  await providerOf(dependencies, input.run.environment).ensureRun(input.run, input.deadlineAt, signal);
   const nodes = await ensureNodes(dependencies, input, signal);
   await untilAllAnswer(dependencies, input.run, nodes, signal, report);
   return { nodes, provisionSec: (performance.now() - startedMs) / 1000 };
@@ -42,7 +42,7 @@ async function ensureNodes(
   { run, deadlineAt }: ProvisionInput,
   signal: AbortSignal,
 ): Promise<NodeHandle[]> {
-  const provider = providerOf(dependencies, run);
+  const provider = providerOf(dependencies, run.environment);
   const workerVerifier = dependencies.credentials.workerVerifier(run.runId);
   const slots = pLimit(CREATION_CONCURRENCY);
   const indices = Array.from({ length: run.point.nodes }, (_, position) => position + 1);
@@ -87,7 +87,7 @@ async function untilAllAnswer(
 ): Promise<void> {
   const { timing } = dependencies;
   const database = dependencies.openDatabase(run.runId);
-  const provider = providerOf(dependencies, run);
+  const provider = providerOf(dependencies, run.environment);
   const watch = new NodeWatch({ run, nodes, provider, database, timing, signal, toleratesSilence: true });
   const slots = pLimit(QUESTION_CONCURRENCY);
   const startedMs = performance.now();

@@ -1,4 +1,4 @@
-/** What all steps of a run share: heartbeats with their progress, failures as workflows know them, crash points. */
+/** What activities of a host share: heartbeats with their progress, failures as workflows know them, crash points. */
 
 import { Context } from "@temporalio/activity";
 import { crashPoint } from "#activities/crash-point";
@@ -7,13 +7,13 @@ import type { Step, StepProgress } from "#model/run";
 
 const HEARTBEAT_MS = 1000;
 
-/** The part of Temporal's activity context that steps use, so that tests can stand in for it. */
+/** The part of Temporal's activity context that is used here, so that tests can stand in for it. */
 export interface StepContext {
   /** Aborted when the step is cancelled or its worker shuts down. */
   readonly signal: AbortSignal;
   /** When the step was first scheduled, whichever attempt this is; milliseconds since 1970. */
   readonly scheduledAtMs: number;
-  heartbeat(progress: StepProgress): void;
+  heartbeat(progress?: StepProgress): void;
 }
 
 export function currentStepContext(): StepContext {
@@ -29,7 +29,7 @@ export function currentStepContext(): StepContext {
 export type ReportProgress = (progress: Omit<StepProgress, "step" | "nodes">) => void;
 
 /**
- * Runs the work of one step. It heartbeats while the work goes on, also while nothing moves: silence means a dead worker.
+ * Runs the work of one step of a run.
  * @throws {ApplicationFailure} See `withFailureBoundary`.
  */
 export async function runStep<T>(
@@ -37,18 +37,27 @@ export async function runStep<T>(
   work: (report: ReportProgress) => Promise<T>,
 ): Promise<T> {
   let latest: StepProgress = { step, nodes, nodesDone: 0 };
-  const beat = () => context.heartbeat(latest);
+  const report: ReportProgress = (progress) => {
+    latest = { step, nodes, ...progress };
+  };
+  return withHeartbeats(
+    () => context.heartbeat(latest),
+    () =>
+      withFailureBoundary({ step, host }, async () => {
+        crashPoint(step, "before");
+        const result = await work(report);
+        crashPoint(step, "after");
+        return result;
+      }),
+  );
+}
+
+/** Heartbeats while the work goes on, also while nothing moves: silence means a dead worker. */
+export async function withHeartbeats<T>(beat: () => void, work: () => Promise<T>): Promise<T> {
   beat();
   const timer = setInterval(beat, HEARTBEAT_MS);
   try {
-    return await withFailureBoundary({ step, host }, async () => {
-      crashPoint(step, "before");
-      const result = await work((progress) => {
-        latest = { step, nodes, ...progress };
-      });
-      crashPoint(step, "after");
-      return result;
-    });
+    return await work();
   } finally {
     clearInterval(timer);
   }

@@ -163,13 +163,23 @@ export interface InputIssue {
   readonly column?: number;
 }
 
-/** Bad input: exit 2, all issues at once, nothing created. */
+/** More would push the first ones, which matter most, off the screen. */
+const ISSUES_SHOWN = 20;
+
+/** One line each, then how many more there are. */
+function formatIssues(issues: readonly InputIssue[]): string {
+  const lines = issues.slice(0, ISSUES_SHOWN).map(formatIssue);
+  const more = issues.length - lines.length;
+  return [...lines, ...(more > 0 ? [`… and ${more} more`] : [])].join("\n");
+}
+
+/** Bad input: exit 2, all issues at once, nothing created. Its message shows the first 20. */
 export class InputError extends Error {
   override readonly name = "InputError";
   readonly issues: readonly InputIssue[];
 
   constructor(issues: readonly InputIssue[]) {
-    super(issues.map(formatIssue).join("\n"));
+    super(formatIssues(issues));
     this.issues = issues;
   }
 }

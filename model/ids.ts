@@ -18,6 +18,19 @@ export function runIdOf(part: { sweepId: string; point: number; repetition: numb
   return `${part.sweepId}-p${part.point}-r${part.repetition}-a${part.attempt}`;
 }
 
+/** Of the whole family of a run's names, what a path or a query may be made of: no separator, no dot, no option. */
+const RUN_ID_PATTERN = /^([a-z0-9][a-z0-9-]{0,80})-p\d{1,6}-r\d{1,6}-a\d{1,6}$/;
+
+/**
+ * @returns The sweep that a run belongs to.
+ * @throws {RangeError} If the text is no run id; so a checked one can be part of a path.
+ */
+export function sweepIdOf(runId: string): string {
+  const sweepId = RUN_ID_PATTERN.exec(runId)?.[1];
+  if (sweepId === undefined) throw new RangeError(`not a run id: ${JSON.stringify(runId)}`);
+  return sweepId;
+}
+
 /** @param suffix - Six characters of [a-z0-9], random: sweeps of one name started in one second differ by it. */
 export function newSweepId(name: string, now: Date, suffix: string): string {
   const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");

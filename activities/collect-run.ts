@@ -1,0 +1,67 @@
+/** The collect step: fetches every node's result, proves every database, judges the run. */
+
+import pLimit from "p-limit";
+import { seedPartsOf } from "#activities/assignment";
+import { EvidenceSpool } from "#activities/evidence";
+import { fingerprintOf } from "#activities/fingerprint";
+import { providerOf } from "#activities/host-dependencies";
+import type { HostDependencies } from "#activities/host-dependencies";
+import { NodeWatch } from "#activities/node-watch";
+import type { ReportProgress, StepContext } from "#activities/step";
+import { within } from "#activities/timing";
+import { judgeRun } from "#model/judgement";
+import type { RunRow } from "#model/result-row";
+import type { NodeHandle, RunSpec } from "#model/run";
+import { expectedDigests, runDigest } from "#model/tuples";
+
+/** Proofs keep a core of the host busy each. */
+const PROOF_CONCURRENCY = 4;
+/** Millions of rows take seconds; a paused node takes for ever. */
+const PROOF_LIMIT_MS = 120_000;
+
+/** @throws {BenchError} What became of a node that no longer answers; `collect` where the evidence finds no space. */
+export async function collectRun(
+  dependencies: HostDependencies,
+  {
+    run,
+    nodes,
+    startedAt,
+  }: { readonly run: RunSpec; readonly nodes: readonly NodeHandle[]; readonly startedAt: string },
+  { signal }: Pick<StepContext, "signal">,
+  report: ReportProgress,
+): Promise<{ row: RunRow; evidenceParts: number }> {
+  const startedMs = performance.now();
+  const database = dependencies.openDatabase(run.runId);
+  const provider = providerOf(dependencies, run.environment);
+  const watch = new NodeWatch({ run, nodes, provider, database, timing: dependencies.timing, signal });
+  const slots = pLimit(PROOF_CONCURRENCY);
+  let nodesDone = 0;
+  const collectNode = async (node: NodeHandle) => {
+    signal.throwIfAborted();
+    const result = await within(dependencies.timing.unresponsiveMs, database.readResult(node));
+    const proof = await within(PROOF_LIMIT_MS, database.prove(node));
+    report({ nodesDone: ++nodesDone });
+    return { result, proof };
+  };
+  try {
+    const [digestsExpected, ...collected] = await watch.explaining(() =>
+      Promise.all([expectedDigests(seedPartsOf(run)), ...nodes.map((node) => slots(() => collectNode(node)))]),
+    );
+    const results = collected.map(({ result }) => result);
+    const proofs = collected.map(({ proof }) => proof);
+    const row = judgeRun({
+      run,
+      startedAt,
+      results,
+      proofs,
+      expectedDigests: digestsExpected,
+      digest: runDigest(proofs.map(({ digest }) => digest)),
+      fingerprint: fingerprintOf(run, results),
+      collectSec: (performance.now() - startedMs) / 1000,
+    });
+    const spool = new EvidenceSpool(dependencies.spoolDir);
+    return { row, evidenceParts: await spool.keep({ run, nodes, results, proofs, row }) };
+  } finally {
+    await database.close();
+  }
+}

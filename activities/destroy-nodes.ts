@@ -1,0 +1,33 @@
+/** The teardown step: removes all that carries a run's label, and looks that it is gone. */
+
+import { EvidenceSpool } from "#activities/evidence";
+import type { HostDependencies } from "#activities/host-dependencies";
+import type { LabelledResource, NodeProvider } from "#activities/providers/provider";
+import { BenchError } from "#model/errors";
+
+/**
+ * Safe to repeat, and whatever is there of the run. Asks every provider of the host, since a run id does not tell whose.
+ * @throws {BenchError} `engine unavailable` where something is still there; worth another try.
+ */
+export async function destroyNodes(
+  { providers, spoolDir, host }: Pick<HostDependencies, "providers" | "spoolDir" | "host">,
+  { runId }: { readonly runId: string },
+): Promise<{ removed: number; teardownSec: number }> {
+  const startedMs = performance.now();
+  const all = [...providers.values()];
+  const counts = await Promise.all(all.map((provider) => provider.destroyRun(runId)));
+  const left = (await Promise.all(all.map((provider) => resourcesOf(provider, runId)))).flat();
+  if (left.length > 0) {
+    const names = left.map(({ kind, name }) => `${kind} ${name}`).join(", ");
+    throw new BenchError("engine unavailable", `still there after removal: ${names}`, { host });
+  }
+  await new EvidenceSpool(spoolDir).forget(runId);
+  return {
+    removed: counts.reduce((sum, count) => sum + count, 0),
+    teardownSec: (performance.now() - startedMs) / 1000,
+  };
+}
+
+async function resourcesOf(provider: NodeProvider, runId: string): Promise<LabelledResource[]> {
+  return (await provider.listLabelled()).filter((resource) => resource.runId === runId);
+}

@@ -1,0 +1,84 @@
+/**
+ * A run's evidence on its way from the host that measured it to the results store: kept as one gzip file, handed over in
+ * parts that fit into a Temporal payload.
+ */
+
+import { readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { writeWhole } from "#activities/results/write-whole";
+import { sweepIdOf } from "#model/ids";
+import type { RunEvidence } from "#model/run";
+
+/** In base64 just under 200 KB. */
+const PART_BYTES = 147_000;
+
+/** Keeps evidence on the host that measured it, until `forget`. */
+export class EvidenceSpool {
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /**
+   * @returns How many parts it has.
+   * @throws {BenchError} `collect` where there is no space.
+   */
+  async keep(evidence: RunEvidence): Promise<number> {
+    const packed = await promisify(gzip)(JSON.stringify(evidence));
+    await writeWhole(this.#pathOf(evidence.run.runId), packed);
+    return Math.ceil(packed.length / PART_BYTES);
+  }
+
+  /** @returns Base64. `part` counts from 0. */
+  async readPart(runId: string, part: number): Promise<string> {
+    const packed = await readFile(this.#pathOf(runId));
+    return packed.subarray(part * PART_BYTES, (part + 1) * PART_BYTES).toString("base64");
+  }
+
+  async forget(runId: string): Promise<void> {
+    await rm(this.#pathOf(runId), { force: true });
+  }
+
+  #pathOf(runId: string): string {
+    sweepIdOf(runId); // refuses what is no run id
+    return join(this.#dir, `${runId}.json.gz`);
+  }
+}
+
+/** Puts evidence together again, beside the results store. */
+export class EvidenceAssembly {
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /**
+   * Keeps one part. Any order, any number of times.
+   * @returns The evidence once all parts are there.
+   * @throws {BenchError} `collect` where there is no space.
+   */
+  async add(input: { runId: string; part: number; parts: number; data: string }): Promise<RunEvidence | undefined> {
+    const dir = this.#dirOf(input.runId);
+    const partPath = (part: number) => join(dir, `part-${part}-of-${input.parts}`);
+    await writeWhole(partPath(input.part), Buffer.from(input.data, "base64"));
+    const present = new Set(await readdir(dir));
+    const paths = Array.from({ length: input.parts }, (_, part) => partPath(part));
+    if (!paths.every((path) => present.has(path.slice(dir.length + 1)))) return undefined;
+    const packed = Buffer.concat(await Promise.all(paths.map((path) => readFile(path))));
+    return JSON.parse((await promisify(gunzip)(packed)).toString("utf8")) as RunEvidence;
+  }
+
+  /** Removes the parts of a run, also those of a transfer that never ended. */
+  async forget(runId: string): Promise<void> {
+    await rm(this.#dirOf(runId), { recursive: true, force: true });
+  }
+
+  #dirOf(runId: string): string {
+    sweepIdOf(runId); // refuses what is no run id
+    return join(this.#dir, runId);
+  }
+}

@@ -1,0 +1,71 @@
+/** The activities of one host, put together from its steps. */
+
+import { collectRun } from "#activities/collect-run";
+import { destroyNodes } from "#activities/destroy-nodes";
+import { EvidenceSpool } from "#activities/evidence";
+import { withFailureBoundary } from "#activities/failure-boundary";
+import { finaliseRun, followMainLoop } from "#activities/follow-run";
+import { providerOf } from "#activities/host-dependencies";
+import type { HostDependencies } from "#activities/host-dependencies";
+import type { HostActivities } from "#activities/index";
+import { passBarrier } from "#activities/pass-barrier";
+import { proveHostClean } from "#activities/prove-host-clean";
+import { provisionNodes } from "#activities/provision-nodes";
+import { readNodeLogs } from "#activities/read-node-logs";
+import { runStep, withHeartbeats } from "#activities/step";
+import type { ReportProgress, StepContext } from "#activities/step";
+import type { RunSpec, Step } from "#model/run";
+import type { Environment } from "#model/spec";
+
+/** A step's work: safe to repeat, told when to stop, says how far it is. */
+type StepWork<I, O> = (
+  dependencies: HostDependencies,
+  input: I,
+  context: StepContext,
+  report: ReportProgress,
+) => Promise<O>;
+
+/** Anything else on this host. */
+type Work<I, O> = (dependencies: HostDependencies, input: I) => Promise<O>;
+
+export function createHostActivities(dependencies: HostDependencies): HostActivities {
+  const { host, currentContext } = dependencies;
+
+  const asStep =
+    <I, O>(step: Step, work: StepWork<I, O>) =>
+    (input: I & { run?: RunSpec }): Promise<O> => {
+      const context = currentContext();
+      const nodes = input.run?.point.nodes ?? 0;
+      return runStep({ step, nodes, host, context }, (report) => work(dependencies, input, context, report));
+    };
+
+  const asActivity =
+    <I, O>(work: Work<I, O>) =>
+    (input: I): Promise<O> => {
+      const context = currentContext();
+      return withHeartbeats(
+        () => context.heartbeat(),
+        () => withFailureBoundary({ host }, () => work(dependencies, input)),
+      );
+    };
+
+  return {
+    prepareEnvironment: asActivity(prepareEnvironment),
+    provisionNodes: asStep("provision", provisionNodes),
+    passBarrier: asStep("sync", passBarrier),
+    followMainLoop: asStep("main", followMainLoop),
+    finaliseRun: asStep("finalise", finaliseRun),
+    collectRun: asStep("collect", collectRun),
+    destroyNodes: asStep("teardown", destroyNodes),
+    fetchEvidence: asActivity(fetchEvidence),
+    readNodeLogs: asActivity(readNodeLogs),
+    proveHostClean: asActivity(proveHostClean),
+  };
+}
+
+const prepareEnvironment = async (dependencies: HostDependencies, { environment }: { environment: Environment }) =>
+  providerOf(dependencies, environment).prepareEnvironment(environment);
+
+const fetchEvidence = async ({ spoolDir }: HostDependencies, { runId, part }: { runId: string; part: number }) => ({
+  data: await new EvidenceSpool(spoolDir).readPart(runId, part),
+});

@@ -1,0 +1,56 @@
+/** Between two runs: removes what ended ones left, and says what is still there. */
+
+import type { LabelledResource, NodeProvider } from "#activities/providers/provider";
+
+/** What Temporal knows of a run's workflow. */
+export type RunOutcome = "open" | "ended" | "unknown";
+export type AskRunOutcome = (runId: string) => Promise<RunOutcome>;
+
+interface CleanedHost {
+  readonly providers: ReadonlyMap<string, NodeProvider>;
+  readonly askRunOutcome: AskRunOutcome;
+}
+
+/**
+ * Goes by labels and by nothing else. A run that Temporal does not know may be another installation's: it has until its
+ * deadline. A kept one has, too.
+ * @returns `left`: a line for each resource that is still there.
+ */
+export async function proveHostClean(
+  { providers, askRunOutcome }: CleanedHost,
+  { keptRunIds }: { readonly keptRunIds: readonly string[] },
+  now = new Date(),
+): Promise<{ removed: number; left: string[] }> {
+  const answers = await Promise.all(
+    [...providers.values()].map((provider) =>
+      cleanProvider(provider, { kept: new Set(keptRunIds), askRunOutcome, now }),
+    ),
+  );
+  return {
+    removed: answers.reduce((sum, { removed }) => sum + removed, 0),
+    left: answers.flatMap(({ left }) => left),
+  };
+}
+
+interface Rule {
+  readonly kept: ReadonlySet<string>;
+  readonly askRunOutcome: AskRunOutcome;
+  readonly now: Date;
+}
+
+async function cleanProvider(provider: NodeProvider, rule: Rule): Promise<{ removed: number; left: string[] }> {
+  const byRun = Map.groupBy(await provider.listLabelled(), ({ runId }) => runId);
+  let removed = 0;
+  for (const [runId, resources] of byRun) {
+    if (await mayGo(runId, resources, rule)) removed += await provider.destroyRun(runId);
+  }
+  return { removed, left: (await provider.listLabelled()).map(describe) };
+}
+
+async function mayGo(runId: string, resources: readonly LabelledResource[], rule: Rule): Promise<boolean> {
+  if (resources.every(({ deadlineAt }) => Date.parse(deadlineAt) < rule.now.getTime())) return true;
+  return !rule.kept.has(runId) && (await rule.askRunOutcome(runId)) === "ended";
+}
+
+const describe = ({ kind, name, runId, deadlineAt }: LabelledResource): string =>
+  `${kind} ${name} of run ${runId}, deadline ${deadlineAt}`;

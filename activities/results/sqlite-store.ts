@@ -1,0 +1,154 @@
+/** The results store on one machine: an SQLite database, and a folder of evidence per run beside it. */
+
+import { lstatSync } from "node:fs";
+import { chmodSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import { migrate } from "#activities/results/migrations";
+import { nodeRowsOf } from "#activities/results/node-rows";
+import { DATABASE_FILE, openResultsDir, refusal } from "#activities/results/results-dir";
+import type { ResultsStore } from "#activities/results/results-store";
+import { writeWhole } from "#activities/results/write-whole";
+import { BenchError } from "#model/errors";
+import { sweepIdOf } from "#model/ids";
+import { RUN_ROW_COLUMNS } from "#model/result-row";
+import type { RunRow } from "#model/result-row";
+import type { RunEvidence, SweepRecord } from "#model/run";
+
+/** Another process may be writing: the worker, or a command. */
+const BUSY_LIMIT_MS = 5000;
+const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_READONLY = 8;
+
+type Row = Record<string, SQLOutputValue>;
+
+/**
+ * Opens the store, and makes it where it is missing. Only its owner may read it.
+ * @throws {InputError} Where the folder cannot be used; see `openResultsDir`.
+ */
+export function openSqliteStore(dir: string): ResultsStore {
+  openResultsDir(dir);
+  try {
+    const database = new DatabaseSync(join(dir, DATABASE_FILE), { timeout: BUSY_LIMIT_MS });
+    chmodSync(join(dir, DATABASE_FILE), 0o600);
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    migrate(database);
+    return new SqliteStore(dir, database);
+  } catch (error) {
+    const { errcode } = error as { errcode?: number };
+    if (errcode !== SQLITE_CANTOPEN && errcode !== SQLITE_READONLY) throw error;
+    throw refusal(dir, `cannot be written: ${(error as Error).message}`, "give yourself the right to write it");
+  }
+}
+
+class SqliteStore implements ResultsStore {
+  readonly #dir: string;
+  readonly #database: DatabaseSync;
+  readonly #upsertSweep: StatementSync;
+  readonly #upsertRun: StatementSync;
+
+  constructor(dir: string, database: DatabaseSync) {
+    this.#dir = dir;
+    this.#database = database;
+    this.#upsertSweep = database.prepare(upsertSql("sweep", SWEEP_COLUMNS, "sweep_id"));
+    this.#upsertRun = database.prepare(upsertSql("run", RUN_ROW_COLUMNS, "run_id"));
+  }
+
+  saveSweep({ sweepId, name, startedAt, status, specJson, runsPlanned }: SweepRecord): void {
+    withSpaceErrors(() => this.#upsertSweep.run(sweepId, name, startedAt, status, specJson, runsPlanned));
+  }
+
+  saveRun(row: RunRow): void {
+    withSpaceErrors(() => this.#upsertRun.run(...RUN_ROW_COLUMNS.map((column) => toSql(row[column]))));
+  }
+
+  async saveEvidence(evidence: RunEvidence): Promise<void> {
+    await writeWhole(this.#evidencePath(evidence.run.runId), `${JSON.stringify(evidence)}\n`);
+    withSpaceErrors(() => this.#replaceNodeRows(evidence));
+  }
+
+  listSweeps(): SweepRecord[] {
+    return this.#database.prepare("SELECT * FROM sweep ORDER BY started_at, sweep_id").all().map(toSweep);
+  }
+
+  findSweep(sweepId: string): SweepRecord | undefined {
+    const row = this.#database.prepare("SELECT * FROM sweep WHERE sweep_id = ?").get(sweepId);
+    return row && toSweep(row);
+  }
+
+  listRuns(sweepId: string): RunRow[] {
+    const rows = this.#database.prepare("SELECT * FROM run WHERE sweep_id = ? ORDER BY started_at, rowid").all(sweepId);
+    return rows.map(toRunRow);
+  }
+
+  async readEvidence(runId: string): Promise<RunEvidence | undefined> {
+    try {
+      return JSON.parse(await readFile(this.#evidencePath(runId), "utf8")) as RunEvidence;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #replaceNodeRows(evidence: RunEvidence): void {
+    for (const row of nodeRowsOf(evidence)) {
+      const columns = Object.keys(row);
+      const marks = columns.map(() => "?").join(", ");
+      this.#database
+        .prepare(`INSERT OR REPLACE INTO node_result (${columns.join(", ")}) VALUES (${marks})`)
+        .run(...Object.values(row));
+    }
+  }
+
+  /** @throws {InputError} Where a link leads out of the results. */
+  #evidencePath(runId: string): string {
+    const sweepDir = join(this.#dir, sweepIdOf(runId));
+    const runDir = join(sweepDir, runId);
+    for (const dir of [sweepDir, runDir]) {
+      if (lstatSync(dir, { throwIfNoEntry: false })?.isSymbolicLink()) throw refusal(dir, "is a symbolic link");
+    }
+    return join(runDir, "evidence.json");
+  }
+}
+
+const SWEEP_COLUMNS = ["sweep_id", "name", "started_at", "status", "spec_json", "runs_planned"] as const;
+
+function upsertSql(table: string, columns: readonly string[], key: string): string {
+  const updates = columns.filter((column) => column !== key).map((column) => `${column} = excluded.${column}`);
+  return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
+    ON CONFLICT (${key}) DO UPDATE SET ${updates.join(", ")}`;
+}
+
+function withSpaceErrors<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode !== SQLITE_FULL) throw error;
+    throw new BenchError("collect", "no space left for the results database", {}, { cause: error });
+  }
+}
+
+const toSql = (value: RunRow[keyof RunRow]): SQLInputValue => (typeof value === "boolean" ? Number(value) : value);
+
+/** The columns are `RunRow`'s own; SQLite only has no booleans. */
+function toRunRow(row: Row): RunRow {
+  const { quotable, consistent, ...rest } = row;
+  return { ...rest, quotable: quotable === 1, consistent: consistent === null ? null : consistent === 1 } as RunRow;
+}
+
+const toSweep = (row: Row): SweepRecord =>
+  ({
+    sweepId: row["sweep_id"],
+    name: row["name"],
+    startedAt: row["started_at"],
+    status: row["status"],
+    specJson: row["spec_json"],
+    runsPlanned: row["runs_planned"],
+  }) as SweepRecord;

@@ -1,0 +1,36 @@
+/** The activities beside the results store, the only ones that write it. */
+
+import { EvidenceAssembly } from "#activities/evidence";
+import { withFailureBoundary } from "#activities/failure-boundary";
+import type { StoreActivities } from "#activities/index";
+import type { ResultsStore } from "#activities/results/results-store";
+
+export interface StoreDependencies {
+  readonly store: ResultsStore;
+  /** Where parts of evidence wait for each other. */
+  readonly incomingDir: string;
+}
+
+export function createStoreActivities({ store, incomingDir }: StoreDependencies): StoreActivities {
+  const assembly = new EvidenceAssembly(incomingDir);
+
+  return {
+    saveSweep: ({ sweep }) => inBoundary(async () => store.saveSweep(sweep)),
+
+    saveRun: ({ row }) =>
+      inBoundary(async () => {
+        store.saveRun(row);
+        await assembly.forget(row.run_id);
+      }),
+
+    saveEvidencePart: (input) =>
+      inBoundary(async () => {
+        const evidence = await assembly.add(input);
+        if (evidence === undefined) return;
+        await store.saveEvidence(evidence);
+        await assembly.forget(input.runId);
+      }),
+  };
+}
+
+const inBoundary = <T>(work: () => Promise<T>): Promise<T> => withFailureBoundary({ step: "collect" }, work);

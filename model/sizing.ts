@@ -41,11 +41,8 @@ export interface SizedLoad extends Pick<Point, "nodes" | "ratePerMin" | "engine"
 }
 
 export function sizeDatabase(load: SizedLoad): DatabaseSizing {
-  const { engine, rowsPerDatabase } = load;
-  const tableMib = tableSizeMib(rowsPerDatabase);
-  const warmupTableMib = tableSizeMib((load.nodes * load.ratePerMin * load.warmupSec) / 60);
-  const tablesMib = Math.ceil((tableMib + warmupTableMib) * TABLE_GROWTH);
-  if (engine === "memory") {
+  const tableMib = tableSizeMib(load.rowsPerDatabase);
+  if (load.engine === "memory") {
     return {
       bufferPoolMib: POOL_LEAST_MIB,
       redoLogMib: REDO_WITHOUT_INNODB_MIB,
@@ -53,21 +50,27 @@ export function sizeDatabase(load: SizedLoad): DatabaseSizing {
       heapTableMib: Math.max(HEAP_TABLE_LEAST_MIB, Math.ceil(tableMib * TABLE_GROWTH)),
     };
   }
-  const redoMib = Math.ceil((rowsPerDatabase * REDO_BYTES_PER_ROW) / BYTES_PER_MIB);
+  const redoMib = Math.ceil((load.rowsPerDatabase * REDO_BYTES_PER_ROW) / BYTES_PER_MIB);
   const redoLogMib = Math.min(REDO_MOST_MIB, Math.max(REDO_LEAST_MIB, redoMib));
   return {
     bufferPoolMib: Math.max(POOL_LEAST_MIB, Math.ceil(tableMib * POOL_PER_TABLE)),
     redoLogMib,
-    ramDiskMib: DATA_DIRECTORY_MIB + redoLogMib + tablesMib + RAM_DISK_SPARE_MIB,
+    ramDiskMib: DATA_DIRECTORY_MIB + redoLogMib + tablesMib(load) + RAM_DISK_SPARE_MIB,
     heapTableMib: HEAP_TABLE_LEAST_MIB,
   };
 }
 
 /** All that counts against a node's memory limit; what lies on its RAM disk does too. */
 export function memoryNeededMib(load: SizedLoad, sizing: DatabaseSizing): number {
-  const heapMib = load.engine === "memory" ? tableSizeMib(load.rowsPerDatabase) * TABLE_GROWTH : 0;
   const processesMib = SERVER_MIB + PROGRAM_MIB + 2 * load.nodes * CONNECTION_MIB;
+  const heapMib = load.engine === "memory" ? tablesMib(load) : 0;
   return Math.ceil(processesMib + sizing.bufferPoolMib + sizing.ramDiskMib + heapMib);
+}
+
+/** Tuples and the scratch rows of the warm-up, with room to grow. */
+function tablesMib({ nodes, ratePerMin, warmupSec, rowsPerDatabase }: SizedLoad): number {
+  const warmupRows = (nodes * ratePerMin * warmupSec) / 60;
+  return Math.ceil(tableSizeMib(rowsPerDatabase + warmupRows) * TABLE_GROWTH);
 }
 
 const tableSizeMib = (rows: number): number => (rows * BYTES_PER_ROW) / BYTES_PER_MIB;

@@ -31,7 +31,7 @@ export class Steps {
     const startedAt = performance.now();
     let detail = "";
     const line = (mark: string, end: string) => `${mark} ${title}: ${end}`;
-    const elapsed = () => formatDuration(Math.floor((performance.now() - startedAt) / 1000));
+    const elapsed = () => formatDuration((performance.now() - startedAt) / 1000);
     const show = () => this.#progress(line("…", [elapsed(), detail].filter(Boolean).join(", ")));
     if (!this.#output.isTTY) this.#output.write(`… ${title}\n`);
     const timer = setInterval(show, this.#output.isTTY ? LIVE_INTERVAL_MS : PLAIN_INTERVAL_MS);

@@ -58,6 +58,16 @@ export async function askEngine(endpoint: DockerEndpoint): Promise<EngineFacts> 
   }
 }
 
+export async function engineHasImage({ options }: DockerEndpoint, tag: string): Promise<boolean> {
+  try {
+    await new Docker(options).getImage(tag).inspect();
+    return true;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return false;
+    throw error;
+  }
+}
+
 function isForbidden({ cause }: UnavailableError): boolean {
   return cause instanceof Error && "code" in cause && cause.code === "EACCES";
 }

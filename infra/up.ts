@@ -1,0 +1,143 @@
+#!/usr/bin/env node
+/** `meshbench up`: what a machine needs to measure, found or started. Safe to repeat. */
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { loadClientConnectConfig } from "@temporalio/envconfig";
+import { Command, Option } from "commander";
+import { nodeImageTag } from "#activities/image/node-image";
+import { EXIT, UnavailableError } from "#model/errors";
+import { ensureHostsFile } from "#worker/hosts-file-defaults";
+import { type Installation, locateInstallation } from "#worker/installation";
+import { readLocalServices } from "#worker/local-services";
+import { connectClient, readTemporalSettings } from "#worker/temporal-connection";
+import { findProgram } from "#infra/console/commands";
+import type { Consent } from "#infra/console/consent";
+import { installPackages } from "#infra/console/packages";
+import { isRoot } from "#infra/console/root";
+import { runScript } from "#infra/console/script";
+import { Steps } from "#infra/console/steps";
+import { type EngineFacts, engineHasImage } from "#infra/engine/engine";
+import { ensureEngine } from "#infra/engine/ensure";
+import { ensureNodeImage } from "#infra/node-image/build";
+import { superviseServices } from "#infra/supervisor/control";
+import type { ServiceSpec } from "#infra/supervisor/service";
+import { ensureTemporalBinary } from "#infra/temporal/binary";
+import { queuesWithoutPoller } from "#infra/temporal/pollers";
+import { temporalService } from "#infra/temporal/server";
+
+/** In the order they need each other. */
+export const PARTS = ["engine", "image", "temporal", "worker"] as const;
+export type Part = (typeof PARTS)[number];
+
+const LOCAL_HOST = "local";
+const WORKER_GRACE_SEC = 30;
+const WORKER_START_LIMIT_SEC = 90;
+const POLL_MS = 250;
+
+/** @throws {UnavailableError} What is missing, and the command that mends it. */
+export async function bringUp(
+  installation: Installation,
+  { parts, consent, steps }: { parts: readonly Part[]; consent: Consent; steps: Steps },
+): Promise<void> {
+  mkdirSync(installation.home, { recursive: true, mode: 0o700 });
+  if (parts.includes("engine") || parts.includes("image")) {
+    const engine = await ensureEngine(installation, steps, consent);
+    ensureHostsFile(installation, engine.endpoint.url);
+    if (parts.includes("image")) await provideImage(engine, steps, consent);
+  }
+  if (parts.includes("temporal")) await startTemporal(installation, steps);
+  if (parts.includes("worker")) await startWorker(installation, steps);
+}
+
+async function provideImage(engine: EngineFacts, steps: Steps, consent: Consent): Promise<void> {
+  const tag = await nodeImageTag();
+  if (await engineHasImage(engine.endpoint, tag)) {
+    steps.note(`✓ node image ${tag}`);
+    return;
+  }
+  if (!findProgram("mmdebstrap") && isRoot() && findProgram("apt-get")) {
+    const packages = ["mmdebstrap", "debian-archive-keyring"];
+    await installPackages(steps, consent, "The node image is made by mmdebstrap.", packages);
+  }
+  await ensureNodeImage(steps);
+}
+
+async function startTemporal(installation: Installation, steps: Steps): Promise<void> {
+  const configured = loadClientConnectConfig().connectionOptions.address;
+  if (configured !== undefined) {
+    steps.note(`✓ Temporal server at ${configured}, as configured`);
+    return;
+  }
+  await ensureTemporalBinary(installation, steps);
+  await startService(installation, steps, { title: "Temporal server", spec: await temporalService(installation) });
+}
+
+async function startWorker(installation: Installation, steps: Steps): Promise<void> {
+  ensureHostsFile(installation);
+  await startService(installation, steps, { title: "worker", spec: workerService(installation) });
+  await steps.run("Waiting for the worker to serve", () => untilWorkerServes(installation));
+}
+
+function workerService({ logsDir }: Installation): ServiceSpec {
+  return {
+    name: "worker",
+    command: [process.execPath, join(import.meta.dirname, "..", "cli", "main.ts"), "worker"],
+    logFile: join(logsDir, "worker.log"),
+    graceSec: WORKER_GRACE_SEC,
+  };
+}
+
+async function startService(
+  installation: Installation,
+  steps: Steps,
+  { title, spec }: { title: string; spec: ServiceSpec },
+): Promise<void> {
+  const find = () => readLocalServices(installation)?.services.find(({ name }) => name === spec.name);
+  if (find()?.state !== "running") {
+    await steps.run(`Starting the ${title}`, () => superviseServices(installation, [spec]));
+  }
+  const { address, webPage } = find() ?? {};
+  steps.note(`✓ ${[`${title} runs`, address && `at ${address}`, webPage && `(${webPage})`].filter(Boolean).join(" ")}`);
+}
+
+async function untilWorkerServes(installation: Installation): Promise<void> {
+  const client = await connectClient(readTemporalSettings());
+  const deadline = performance.now() + WORKER_START_LIMIT_SEC * 1000;
+  try {
+    for (;;) {
+      const worker = readLocalServices(installation)?.services.find(({ name }) => name === "worker");
+      const pid = worker?.process?.pid;
+      if (pid !== undefined && (await queuesWithoutPoller(client, [LOCAL_HOST], pid)).length === 0) return;
+      if (performance.now() > deadline) {
+        throw new UnavailableError("The worker does not serve", `its log says why: ${worker?.logFile}`);
+      }
+      await delay(POLL_MS);
+    }
+  } finally {
+    await client.connection.close();
+  }
+}
+
+async function main(): Promise<number> {
+  const program = new Command("up")
+    .option("--yes", "install what is missing without asking")
+    .addOption(new Option("--only <parts...>", "only these").choices(PARTS))
+    .option("--json", "print what runs as JSON")
+    .exitOverride();
+  const options = program.parse().opts<{ yes?: boolean; only?: Part[]; json?: boolean }>();
+  const installation = locateInstallation();
+  await bringUp(installation, {
+    parts: options.only ?? PARTS,
+    consent: { isGiven: options.yes ?? false },
+    steps: new Steps(),
+  });
+  if (options.json) {
+    const { services } = readLocalServices(installation) ?? { services: [] };
+    process.stdout.write(`${JSON.stringify({ services }, null, 2)}\n`);
+  }
+  return EXIT.ok;
+}
+
+if (import.meta.main) await runScript(main);

@@ -1,0 +1,27 @@
+/** Notices when the whole node stood still: paused, starved or suspended. Late acknowledgements are no gap. */
+
+import { nowUs } from "#node/clock";
+
+const BEAT_MS = 50;
+
+export class GapWatch {
+  #lastBeatUs = nowUs();
+  #longestUs = 0;
+  readonly #timer = setInterval(() => this.#beat(), BEAT_MS);
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#beat();
+  }
+
+  /** The timer's longest silence; hardly ever under its period. */
+  get longestMs(): number {
+    return this.#longestUs / 1000;
+  }
+
+  #beat(): void {
+    const beatUs = nowUs();
+    this.#longestUs = Math.max(this.#longestUs, beatUs - this.#lastBeatUs);
+    this.#lastBeatUs = beatUs;
+  }
+}

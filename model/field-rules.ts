@@ -56,7 +56,8 @@ export function duration(range: { minSec: number; maxSec: number; allowed: strin
     .string({ error: rule })
     .regex(DURATION_TEXT, rule)
     .transform((text) => parseDurationSec(text) ?? Number.NaN)
-    .pipe(z.number({ error: rule }).min(range.minSec, range.allowed).max(range.maxSec, range.allowed));
+    .pipe(z.number({ error: rule }).min(range.minSec, range.allowed).max(range.maxSec, range.allowed))
+    .meta({ title: "duration" });
 }
 
 const MEMORY_TEXT = /^\d{1,9}(MiB|GiB)$/;
@@ -67,19 +68,21 @@ export function memory(range: { minMib: number; maxMib: number; allowed: string 
     .string({ error: ({ input }: Refused) => joinParts(input === undefined ? "required" : undefined, rule) })
     .regex(MEMORY_TEXT, rule)
     .transform((text) => parseMemoryMib(text) ?? Number.NaN)
-    .pipe(z.number({ error: rule }).min(range.minMib, range.allowed).max(range.maxMib, range.allowed));
+    .pipe(z.number({ error: rule }).min(range.minMib, range.allowed).max(range.maxMib, range.allowed))
+    .meta({ title: "memory" });
 }
 
 export const NAME_RULE = "pattern [a-z0-9-]{2,32}, no dash at either end; glob and path characters are forbidden";
 
-export const nameText = () => z.string({ error: NAME_RULE }).regex(NAME_PATTERN, NAME_RULE);
+export const nameText = () => z.string({ error: NAME_RULE }).regex(NAME_PATTERN, NAME_RULE).meta({ title: "name" });
 
 const IMAGE_TEXT = /^(?:[a-z0-9][a-z0-9._:/-]{0,255}@)?(?:sha256:)?[0-9a-f]{64}$/;
 const IMAGE_RULE = "a repository digest (name@sha256:…) or a local image id (64 hex)";
 
-export const imageText = () => z.string({ error: IMAGE_RULE }).regex(IMAGE_TEXT, IMAGE_RULE);
+export const imageText = () => z.string({ error: IMAGE_RULE }).regex(IMAGE_TEXT, IMAGE_RULE).meta({ title: "image" });
 
-export const addressText = () => z.union([z.ipv4(), z.ipv6()], { error: "an IPv4 or IPv6 address" });
+export const addressText = () =>
+  z.union([z.ipv4(), z.ipv6()], { error: "an IPv4 or IPv6 address" }).meta({ title: "address" });
 
 const BOUND_TEXT = /^(<=?|>=?) ?(-?\d{1,9}(?:\.\d{1,6})?)$/;
 const BOUND_RULE = 'a comparison and a number, such as "< 5"';
@@ -92,7 +95,8 @@ export function bound() {
     .transform((text): Pick<Threshold, "comparison" | "bound"> => {
       const [, comparison, number] = BOUND_TEXT.exec(text) ?? [];
       return { comparison: comparison as Threshold["comparison"], bound: Number(number) };
-    });
+    })
+    .meta({ title: "bound" });
 }
 
 /** An axis of the matrix, where there is one: at least one value, none twice. */

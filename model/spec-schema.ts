@@ -172,19 +172,22 @@ export function specShape(limits: SpecLimits) {
       matrix: matrixShape(factors)
         .prefault({})
         .describe("Factors with several values. A point is one combination of all."),
-      mode: factors.mode.optional(),
+      mode: factors.mode.optional().meta({ default: FACTOR_DEFAULTS.mode }),
       nodes: factors.nodes.optional(),
       rate: factors.rate.optional(),
-      aggregation: factors.aggregation.optional(),
-      duration: factors.duration.optional(),
+      aggregation: factors.aggregation.optional().meta({ default: FACTOR_DEFAULTS.aggregation }),
+      duration: factors.duration.optional().meta({ default: `${FACTOR_DEFAULTS.durationSec}s` }),
       database: z
-        .strictObject({ engine: factors.engine.optional() }, { error: "must be a map, such as { engine: innodb }" })
+        .strictObject(
+          { engine: factors.engine.optional().meta({ default: FACTOR_DEFAULTS.engine }) },
+          { error: "must be a map, such as { engine: innodb }" },
+        )
         .prefault({})
         .describe("The nodes' databases."),
-      client: factors.client.optional(),
-      release: factors.release.optional(),
-      resolve: factors.resolve.optional(),
-      phase: factors.phase.optional(),
+      client: factors.client.optional().meta({ default: FACTOR_DEFAULTS.client }),
+      release: factors.release.optional().meta({ default: FACTOR_DEFAULTS.release }),
+      resolve: factors.resolve.optional().meta({ default: FACTOR_DEFAULTS.resolve }),
+      phase: factors.phase.optional().meta({ default: FACTOR_DEFAULTS.phase }),
       warmup: duration({ minSec: 0, maxSec: 3600, allowed: "0s to 1h" })
         .prefault("3s")
         .describe("Same statements into a scratch table, before the barrier's release. `0s` as in the paper."),

@@ -6,9 +6,9 @@ import { EvidenceSpool } from "#activities/evidence";
 import { fingerprintOf } from "#activities/fingerprint";
 import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
+import { KeptLogs } from "#activities/kept-logs";
 import { NodeWatch } from "#activities/node-watch";
 import type { ReportProgress, StepContext } from "#activities/step";
-import { within } from "#activities/timing";
 import { judgeRun } from "#model/judgement";
 import type { RunRow } from "#model/result-row";
 import type { NodeHandle, RunSpec } from "#model/run";
@@ -16,8 +16,6 @@ import { expectedDigests, runDigest } from "#model/tuples";
 
 /** Proofs keep a core of the host busy each. */
 const PROOF_CONCURRENCY = 4;
-/** Millions of rows take seconds; a paused node takes for ever. */
-const PROOF_LIMIT_MS = 120_000;
 
 /** @throws {BenchError} What became of a node that no longer answers; `collect` where the evidence finds no space. */
 export async function collectRun(
@@ -38,8 +36,8 @@ export async function collectRun(
   let nodesDone = 0;
   const collectNode = async (node: NodeHandle) => {
     signal.throwIfAborted();
-    const result = await within(dependencies.timing.unresponsiveMs, database.readResult(node));
-    const proof = await within(PROOF_LIMIT_MS, database.prove(node));
+    const result = await database.readResult(node);
+    const proof = await database.prove(node);
     report({ nodesDone: ++nodesDone });
     return { result, proof };
   };
@@ -59,6 +57,7 @@ export async function collectRun(
       fingerprint: fingerprintOf(run, results),
       collectSec: (performance.now() - startedMs) / 1000,
     });
+    if (row.status !== "VALID") await new KeptLogs(dependencies.keptLogsDir).keep(provider, run.runId, nodes.length);
     const spool = new EvidenceSpool(dependencies.spoolDir);
     return { row, evidenceParts: await spool.keep({ run, nodes, results, proofs, row }) };
   } finally {

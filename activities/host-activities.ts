@@ -8,6 +8,7 @@ import { finaliseRun, followMainLoop } from "#activities/follow-run";
 import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import type { HostActivities } from "#activities/index";
+import { KeptLogs } from "#activities/kept-logs";
 import { passBarrier } from "#activities/pass-barrier";
 import { proveHostClean } from "#activities/prove-host-clean";
 import { provisionNodes } from "#activities/provision-nodes";
@@ -36,7 +37,9 @@ export function createHostActivities(dependencies: HostDependencies): HostActivi
     (input: I & { run?: RunSpec }): Promise<O> => {
       const context = currentContext();
       const nodes = input.run?.point.nodes ?? 0;
-      return runStep({ step, nodes, host, context }, (report) => work(dependencies, input, context, report));
+      return runStep({ step, nodes, host, context }, (report) =>
+        keepingLogs(dependencies, input.run, context, () => work(dependencies, input, context, report)),
+      );
     };
 
   const asActivity =
@@ -61,6 +64,24 @@ export function createHostActivities(dependencies: HostDependencies): HostActivi
     readNodeLogs: asActivity(readNodeLogs),
     proveHostClean: asActivity(proveHostClean),
   };
+}
+
+/** A failed run's nodes are removed soon; its reason sends the reader to their logs. */
+async function keepingLogs<T>(
+  dependencies: HostDependencies,
+  run: RunSpec | undefined,
+  { signal }: StepContext,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (run !== undefined && !signal.aborted) {
+      const provider = providerOf(dependencies, run.environment);
+      await new KeptLogs(dependencies.keptLogsDir).keep(provider, run.runId, run.point.nodes);
+    }
+    throw error;
+  }
 }
 
 const prepareEnvironment = async (dependencies: HostDependencies, { environment }: { environment: Environment }) =>

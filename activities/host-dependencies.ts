@@ -43,6 +43,8 @@ export interface HostDependencies {
   readonly credentials: RunCredentials;
   /** Where evidence waits until it is fetched. */
   readonly spoolDir: string;
+  /** Where the logs of disturbed runs are kept. */
+  readonly keptLogsDir: string;
   readonly askRunOutcome: AskRunOutcome;
   readonly currentContext: () => StepContext;
   readonly timing: StepTiming;

@@ -1,5 +1,6 @@
 /** Between two runs: removes what ended ones left, and says what is still there. */
 
+import { EvidenceSpool } from "#activities/evidence";
 import type { LabelledResource, NodeProvider } from "#activities/providers/provider";
 
 /** What Temporal knows of a run's workflow. */
@@ -9,6 +10,7 @@ export type AskRunOutcome = (runId: string) => Promise<RunOutcome>;
 interface CleanedHost {
   readonly providers: ReadonlyMap<string, NodeProvider>;
   readonly askRunOutcome: AskRunOutcome;
+  readonly spoolDir: string;
 }
 
 /**
@@ -17,13 +19,13 @@ interface CleanedHost {
  * @returns `left`: a line for each resource that is still there.
  */
 export async function proveHostClean(
-  { providers, askRunOutcome }: CleanedHost,
+  { providers, askRunOutcome, spoolDir }: CleanedHost,
   { keptRunIds }: { readonly keptRunIds: readonly string[] },
   now = new Date(),
 ): Promise<{ removed: number; left: string[] }> {
   const answers = await Promise.all(
     [...providers.values()].map((provider) =>
-      cleanProvider(provider, { kept: new Set(keptRunIds), askRunOutcome, now }),
+      cleanProvider(provider, { kept: new Set(keptRunIds), askRunOutcome, now }, new EvidenceSpool(spoolDir)),
     ),
   );
   return {
@@ -38,11 +40,17 @@ interface Rule {
   readonly now: Date;
 }
 
-async function cleanProvider(provider: NodeProvider, rule: Rule): Promise<{ removed: number; left: string[] }> {
+async function cleanProvider(
+  provider: NodeProvider,
+  rule: Rule,
+  spool: EvidenceSpool,
+): Promise<{ removed: number; left: string[] }> {
   const byRun = Map.groupBy(await provider.listLabelled(), ({ runId }) => runId);
   let removed = 0;
   for (const [runId, resources] of byRun) {
-    if (await mayGo(runId, resources, rule)) removed += await provider.destroyRun(runId);
+    if (!(await mayGo(runId, resources, rule))) continue;
+    removed += await provider.destroyRun(runId);
+    await spool.forget(runId);
   }
   return { removed, left: (await provider.listLabelled()).map(describe) };
 }

@@ -1,17 +1,19 @@
-/** What a node printed, cut to what fits into a Temporal payload. */
+/** What a node printed, while it is there and, of a disturbed run, afterwards. */
 
 import type { HostDependencies } from "#activities/host-dependencies";
+import { KeptLogs } from "#activities/kept-logs";
 import { BenchError } from "#model/errors";
 
+/** What fits into a Temporal payload. */
 const TEXT_LIMIT_BYTES = 200_000;
 
 /**
  * Asks every provider of the host, since a run id does not tell whose the node is.
  * @returns The last 200 kB.
- * @throws {BenchError} `node lost` where no provider has it.
+ * @throws {BenchError} `node lost` where nobody has it.
  */
 export async function readNodeLogs(
-  { providers, host }: Pick<HostDependencies, "providers" | "host">,
+  { providers, host, keptLogsDir }: Pick<HostDependencies, "providers" | "host" | "keptLogsDir">,
   { runId, nodeIndex }: { readonly runId: string; readonly nodeIndex: number },
 ): Promise<{ text: string }> {
   for (const provider of providers.values()) {
@@ -22,5 +24,10 @@ export async function readNodeLogs(
       if (!(error instanceof BenchError && error.kind === "node lost")) throw error;
     }
   }
-  throw new BenchError("node lost", `run ${runId} has no such node any more`, { node: nodeIndex, host });
+  const kept = await new KeptLogs(keptLogsDir).read(runId, nodeIndex);
+  if (kept !== undefined) return { text: kept };
+  throw new BenchError("node lost", `run ${runId} has no such node here, and no log of one was kept`, {
+    node: nodeIndex,
+    host,
+  });
 }

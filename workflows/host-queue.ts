@@ -24,11 +24,10 @@ import {
 import type { HostQueueInput } from "#workflows/messages";
 import { proofActivities, temporalActivities } from "#workflows/step-options";
 
-/** How soon a host that was not clean is looked at again: while someone waits, and while nobody does. */
+/** How soon a host that was not clean is looked at again. */
 const PROVE_AGAIN_AFTER = "5 seconds";
-const PROVE_IDLE_HOST_AFTER = "1 minute";
-/** A history of this length moves on to a new one; the server's own suggestion would come at several times that. */
-const EVENTS_PER_HISTORY = 1_000;
+/** The same while nodes are kept on purpose and nobody waits for the host. */
+const PROVE_KEPT_AFTER = "1 minute";
 
 /** Leases the host to one run at a time, and proves it clean before the next. */
 export async function hostQueueWorkflow({ host, carried }: HostQueueInput): Promise<void> {
@@ -38,9 +37,10 @@ export async function hostQueueWorkflow({ host, carried }: HostQueueInput): Prom
   setHandler(releaseHostSignal, (message) => desk.take({ type: "released", ...message }));
   setHandler(leaveLineSignal, ({ owner }) => desk.take({ type: "left", owner }));
 
-  while (!isIdle(desk.queue)) {
+  for (;;) {
     await desk.tellGranted();
-    if (workflowInfo().historyLength > EVENTS_PER_HISTORY || workflowInfo().continueAsNewSuggested) {
+    if (isIdle(desk.queue)) return;
+    if (workflowInfo().continueAsNewSuggested) {
       await continueAsNew<typeof hostQueueWorkflow>({ host, carried: desk.queue });
     }
     if (desk.queue.now.state === "draining") await desk.proveClean();
@@ -82,8 +82,9 @@ class LeaseDesk {
     const { left } = await proofActivities(host).proveHostClean({ host, keptRunIds: [...keptRunIds] });
     this.take({ type: "proven", left });
     if (left.length === 0) return;
-    if (this.queue.line.length > 0) await sleep(PROVE_AGAIN_AFTER);
-    else await condition(() => this.queue.line.length > 0, PROVE_IDLE_HOST_AFTER);
+    const isWanted = () => this.queue.line.length > 0;
+    if (isWanted() || keptRunIds.length === 0) await sleep(PROVE_AGAIN_AFTER);
+    else await condition(isWanted, PROVE_KEPT_AFTER);
   }
 
   /** Returns when a message changed the queue, or when someone ended without one. */

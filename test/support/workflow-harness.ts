@@ -1,0 +1,241 @@
+/**
+ * The workflows on a real Temporal server, with hosts and a results store that are nothing but memory. A step can be made
+ * to fail before or after its effect, or to stand still until the test lets it go.
+ */
+
+import { Context } from "@temporalio/activity";
+import type { TestWorkflowEnvironment } from "@temporalio/testing";
+import { Worker } from "@temporalio/worker";
+import type { WorkflowBundleWithSourceMap } from "@temporalio/worker";
+import type { HostActivities, StoreActivities } from "#activities/index";
+import { withHeartbeats } from "#activities/step";
+import { withFailureBoundary } from "#activities/failure-boundary";
+import { askTemporalForRun, createTemporalActivities } from "#activities/temporal";
+import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import type { HostQueue } from "#model/host-queue";
+import type { RunRow } from "#model/result-row";
+import type { RunSpec, SweepRecord } from "#model/run";
+import { rowOfUnfinishedRun } from "#model/run-row";
+import { getHostQueueQuery } from "#workflows/messages";
+import { bundleWorkflows, startTemporal } from "#test/support/temporal";
+
+export type StepName = keyof HostActivities;
+
+interface Interference {
+  readonly step: StepName;
+  /** Any run, where absent. */
+  readonly runId?: string;
+  readonly moment: "before" | "after";
+  readonly act: () => Promise<void>;
+}
+
+/** A host of the test's own: runs on different ones go on beside each other. */
+export class FakeHost {
+  readonly id: string;
+  /** Runs whose nodes are there, with their deadlines. */
+  readonly nodes = new Map<string, string>();
+  /** Every call, as `passBarrier sample-p1-r1-a1`. */
+  readonly calls: string[] = [];
+  /** What was there when nodes of another run were created: two runs at once. */
+  readonly overlaps: string[] = [];
+  /** Rows that `collectRun` answers instead of a VALID one, by run id. */
+  readonly verdicts = new Map<string, Partial<RunRow>>();
+  readonly #interferences: Interference[] = [];
+  readonly #askRun: (runId: string) => Promise<string>;
+
+  constructor(id: string, askRun: (runId: string) => Promise<string>) {
+    this.id = id;
+    this.#askRun = askRun;
+  }
+
+  /** The next such step fails, once. `after`: its effect is there, but the workflow does not learn of it. */
+  failNext(
+    step: StepName,
+    error: Error,
+    { moment = "before", runId }: { moment?: "before" | "after"; runId?: string } = {},
+  ) {
+    this.#interfere(step, moment, runId, () => Promise.reject(error));
+  }
+
+  /** The next such step stands still before its effect, until released or cancelled. */
+  holdNext(step: StepName, runId?: string): { reached: Promise<void>; release: () => void } {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.#interfere(step, "before", runId, async () => {
+      reached.resolve();
+      await Promise.race([released.promise, Context.current().cancelled]);
+    });
+    return { reached: reached.promise, release: () => released.resolve() };
+  }
+
+  callsOf(step: StepName): string[] {
+    return this.calls.filter((call) => call.startsWith(`${step} `)).map((call) => call.slice(step.length + 1));
+  }
+
+  #interfere(step: StepName, moment: "before" | "after", runId: string | undefined, act: () => Promise<void>): void {
+    this.#interferences.push({ step, moment, act, ...(runId === undefined ? {} : { runId }) });
+  }
+
+  /** What a real activity has around it: heartbeats and the failure boundary. */
+  #step<T>(step: StepName, runId: string, work: () => T | Promise<T>): Promise<T> {
+    this.calls.push(`${step} ${runId}`);
+    return withHeartbeats(
+      () => Context.current().heartbeat(),
+      () =>
+        withFailureBoundary({ host: this.id }, async () => {
+          await this.#interference(step, runId, "before");
+          const result = await work();
+          await this.#interference(step, runId, "after");
+          return result;
+        }),
+    );
+  }
+
+  async #interference(step: StepName, runId: string, moment: "before" | "after"): Promise<void> {
+    const index = this.#interferences.findIndex(
+      (one) => one.step === step && one.moment === moment && (one.runId ?? runId) === runId,
+    );
+    await this.#interferences.splice(index, index === -1 ? 0 : 1)[0]?.act();
+  }
+
+  activities(): HostActivities {
+    return {
+      prepareEnvironment: ({ environment }) =>
+        this.#step("prepareEnvironment", environment.name, () => ({
+          ...environment,
+          imageDigest: `sha256:${"0".repeat(64)}`,
+          isolation: "container",
+          facts: {},
+        })),
+      provisionNodes: ({ run, deadlineAt }) =>
+        this.#step("provisionNodes", run.runId, () => {
+          for (const other of this.nodes.keys()) {
+            if (other !== run.runId) this.overlaps.push(`${other} was there when ${run.runId} came`);
+          }
+          this.nodes.set(run.runId, deadlineAt);
+          return { nodes: nodesOf(run), provisionSec: 0.5 };
+        }),
+      passBarrier: ({ run }) => this.#step("passBarrier", run.runId, () => undefined),
+      followMainLoop: ({ run }) => this.#step("followMainLoop", run.runId, () => undefined),
+      finaliseRun: ({ run }) => this.#step("finaliseRun", run.runId, () => undefined),
+      collectRun: ({ run, startedAt }) =>
+        this.#step("collectRun", run.runId, () => ({
+          row: { ...provenRow(run, startedAt), ...this.verdicts.get(run.runId) },
+          evidenceParts: 2,
+        })),
+      fetchEvidence: ({ runId, part }) => this.#step("fetchEvidence", runId, () => ({ data: `${runId} part ${part}` })),
+      destroyNodes: ({ runId }) =>
+        this.#step("destroyNodes", runId, () => ({ removed: this.nodes.delete(runId) ? 1 : 0, teardownSec: 0.25 })),
+      readNodeLogs: ({ runId }) => this.#step("readNodeLogs", runId, () => ({ text: "" })),
+      proveHostClean: ({ host, keptRunIds }) =>
+        this.#step("proveHostClean", host, async () => {
+          let removed = 0;
+          for (const [runId, deadlineAt] of this.nodes) {
+            const isPast = Date.parse(deadlineAt) < Date.now();
+            const isLeftover = !keptRunIds.includes(runId) && (await this.#askRun(runId)) === "ended";
+            if (isPast || isLeftover) removed += this.nodes.delete(runId) ? 1 : 0;
+          }
+          return { removed, left: [...this.nodes.keys()] };
+        }),
+    };
+  }
+}
+
+/** Keeps every write, so that a second terminal record would show. */
+export class FakeStore {
+  readonly rows: RunRow[] = [];
+  readonly sweeps: SweepRecord[] = [];
+  readonly evidence = new Map<string, string[]>();
+
+  rowsOf(runId: string): RunRow[] {
+    return this.rows.filter(({ run_id }) => run_id === runId);
+  }
+
+  activities(): StoreActivities {
+    return {
+      saveSweep: async ({ sweep }) => void this.sweeps.push(sweep),
+      saveRun: async ({ row }) => void this.rows.push(row),
+      saveEvidencePart: async ({ runId, data }) => {
+        this.evidence.set(runId, [...(this.evidence.get(runId) ?? []), data]);
+      },
+    };
+  }
+}
+
+export class WorkflowHarness {
+  readonly env: TestWorkflowEnvironment;
+  readonly store = new FakeStore();
+  readonly #bundle: WorkflowBundleWithSourceMap;
+  readonly #running: { worker: Worker; done: Promise<void> }[] = [];
+
+  constructor(env: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap) {
+    this.env = env;
+    this.#bundle = bundle;
+  }
+
+  /** @param dynamicConfig - See `startTemporal`. */
+  static async start(dynamicConfig: readonly string[] = []): Promise<WorkflowHarness> {
+    const [env, bundle] = await Promise.all([startTemporal(dynamicConfig), bundleWorkflows()]);
+    const harness = new WorkflowHarness(env, bundle);
+    const temporal = createTemporalActivities({ client: env.client, watchEveryMs: 200 });
+    await harness.#serve(WORKFLOW_QUEUE, temporal, harness.#bundle);
+    await harness.#serve(STORE_QUEUE, harness.store.activities());
+    return harness;
+  }
+
+  get client() {
+    return this.env.client;
+  }
+
+  /** A host with a worker of its own. */
+  async addHost(id: string): Promise<FakeHost> {
+    const host = new FakeHost(id, askTemporalForRun(this.client));
+    await this.#serve(hostQueueName(id), host.activities());
+    return host;
+  }
+
+  startRun(run: RunSpec) {
+    return this.client.workflow.start<(input: { run: RunSpec }) => Promise<RunRow>>("benchmarkRunWorkflow", {
+      workflowId: runWorkflowId(run.runId),
+      taskQueue: WORKFLOW_QUEUE,
+      args: [{ run }],
+    });
+  }
+
+  hostQueue(host: string): Promise<HostQueue> {
+    return this.client.workflow.getHandle(hostWorkflowId(host)).query(getHostQueueQuery);
+  }
+
+  async close(): Promise<void> {
+    for (const { worker } of this.#running) worker.shutdown();
+    await Promise.all(this.#running.map(({ done }) => done));
+    await this.env.teardown();
+  }
+
+  async #serve(taskQueue: string, activities: object, workflowBundle?: WorkflowBundleWithSourceMap): Promise<void> {
+    const worker = await Worker.create({
+      connection: this.env.nativeConnection,
+      taskQueue,
+      activities,
+      ...(workflowBundle === undefined ? {} : { workflowBundle }),
+      // Cancellation reaches an activity with the answer to a heartbeat; by default those are held back.
+      maxHeartbeatThrottleInterval: "100ms",
+      shutdownGraceTime: "1s",
+    });
+    this.#running.push({ worker, done: worker.run() });
+  }
+}
+
+const nodesOf = ({ runId, point }: RunSpec) =>
+  Array.from({ length: point.nodes }, (_, i) => ({
+    index: i + 1,
+    id: `${runId}-${i + 1}`,
+    name: `${runId}-${i + 1}`,
+    address: `198.18.0.${i + 1}`,
+    port: 3306,
+  }));
+
+function provenRow(run: RunSpec, startedAt: string): RunRow {
+  const row = rowOfUnfinishedRun({ run, startedAt, failure: { kind: "bug", message: "" } });
+  return { ...row, status: "VALID", reason: "", consistent: true, collect_s: 0.1 };
+}

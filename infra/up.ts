@@ -4,7 +4,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { Command, Option } from "commander";
 import { nodeImageTag } from "#activities/image/node-image";
 import { EXIT, UnavailableError } from "#model/errors";
@@ -25,7 +24,7 @@ import { superviseServices } from "#infra/supervisor/control";
 import type { ServiceSpec } from "#infra/supervisor/service";
 import { ensureTemporalBinary } from "#infra/temporal/binary";
 import { queuesWithoutPoller } from "#infra/temporal/pollers";
-import { temporalService } from "#infra/temporal/server";
+import { configuredTemporalAddress, temporalService } from "#infra/temporal/server";
 
 /** In the order they need each other. */
 export const PARTS = ["engine", "image", "temporal", "worker"] as const;
@@ -65,7 +64,7 @@ async function provideImage(engine: EngineFacts, steps: Steps, consent: Consent)
 }
 
 async function startTemporal(installation: Installation, steps: Steps): Promise<void> {
-  const configured = loadClientConnectConfig().connectionOptions.address;
+  const configured = configuredTemporalAddress();
   if (configured !== undefined) {
     steps.note(`✓ Temporal server at ${configured}, as configured`);
     return;

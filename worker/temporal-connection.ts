@@ -86,13 +86,15 @@ export function isServerUnreachable(error: unknown): boolean {
  * Adds what is missing of Meshbench's search attributes. The server takes up to 10 s until it knows a new one.
  * @throws {UnavailableError} Where this account may not: says what to run instead.
  */
-export async function ensureSearchAttributes({ connection, options: { namespace } }: Client): Promise<void> {
-  const present = await listSearchAttributes(connection as Connection, namespace);
+export async function ensureSearchAttributes(client: Client): Promise<void> {
+  const connection = client.connection as Connection;
+  const { namespace } = client.options;
+  const present = await listSearchAttributes(client);
   const missing = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => !present.has(name));
   if (missing.length === 0) return;
   try {
     const searchAttributes = Object.fromEntries(missing.map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]]));
-    await (connection as Connection).operatorService.addSearchAttributes({ namespace, searchAttributes });
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
   } catch (error) {
     if (grpcStatusOf(error) === GRPC.alreadyExists) return;
     if (!isRefusal(error)) throw error;
@@ -106,7 +108,9 @@ export async function ensureSearchAttributes({ connection, options: { namespace 
 }
 
 /** Temporal Cloud answers no operator calls; there the namespace itself says which names it has. */
-async function listSearchAttributes(connection: Connection, namespace: string): Promise<ReadonlySet<string>> {
+export async function listSearchAttributes(client: Client): Promise<ReadonlySet<string>> {
+  const connection = client.connection as Connection;
+  const { namespace } = client.options;
   try {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     return new Set(Object.keys(customAttributes));

@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import type { Installation } from "#worker/installation";
 import { temporalBinary } from "#infra/temporal/binary";
@@ -23,6 +24,11 @@ const DYNAMIC_CONFIG = {
   "system.enableActivityEagerExecution": true,
   "matching.useNewMatcher": true,
 } as const;
+
+/** A server that `TEMPORAL_ADDRESS` or a profile names: then none of our own is started. */
+export function configuredTemporalAddress(): string | undefined {
+  return loadClientConnectConfig().connectionOptions.address;
+}
 
 /** Takes Temporal's usual ports where they are free, others where not. */
 export async function temporalService(installation: Installation): Promise<ServiceSpec> {

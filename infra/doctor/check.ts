@@ -1,0 +1,48 @@
+/** One thing that a machine needs. */
+
+export interface Finding {
+  /** What was found, or what is wrong. */
+  readonly found: string;
+  /** The exact command that mends it; absent where all is well. */
+  readonly mend?: string;
+}
+
+export interface Check {
+  readonly name: string;
+  readonly look: () => Promise<Finding>;
+}
+
+export interface CheckResult extends Finding {
+  readonly name: string;
+  readonly ok: boolean;
+}
+
+export const ok = (found: string): Finding => ({ found });
+export const missing = (found: string, mend: string): Finding => ({ found, mend });
+
+/** All checks at once, in their order. One that fails to look is a result like the others. */
+export async function runChecks(checks: readonly Check[]): Promise<CheckResult[]> {
+  return Promise.all(
+    checks.map(async ({ name, look }) => {
+      const finding = await look().catch((error: unknown) => toFinding(error));
+      return { name, ok: finding.mend === undefined, ...finding };
+    }),
+  );
+}
+
+function toFinding(error: unknown): Finding {
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
+  return missing(message, hint ?? "npx meshbench up");
+}
+
+/** A line each; what mends it stands below, ready to be copied. */
+export function showResults(results: readonly CheckResult[]): string {
+  const width = Math.max(...results.map(({ name }) => name.length));
+  return results
+    .map(({ name, ok: isOk, found, mend }) => {
+      const line = `${isOk ? "ok     " : "missing"}  ${name.padEnd(width)}  ${found}`;
+      return mend === undefined ? line : `${line}: ${mend}`;
+    })
+    .join("\n");
+}

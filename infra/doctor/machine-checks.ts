@@ -1,0 +1,75 @@
+/** The machine itself: runtime, memory, disk, control groups, firewall program. */
+
+import { existsSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
+import { dirname } from "node:path";
+import type { Installation } from "#worker/installation";
+import { findProgram } from "#infra/console/commands";
+import { installCommands } from "#infra/console/packages";
+import { showRootCommand } from "#infra/console/root";
+import { type Check, missing, ok } from "#infra/doctor/check";
+import { cgroupVersion, MOUNT_CGROUPS } from "#infra/engine/cgroups";
+
+const OLDEST_NODE = 24;
+/** Two nodes, Temporal, the worker and the engine. */
+const LEAST_MEMORY_GIB = 3;
+/** The image three times over, Temporal, results. */
+const LEAST_DISK_GIB = 4;
+
+export function machineChecks(installation: Installation): Check[] {
+  return [
+    { name: "operating system", look: async () => lookAtSystem(process.platform) },
+    { name: "Node", look: async () => lookAtNode(process.versions.node) },
+    { name: "memory", look: async () => lookAtMemory(totalmem()) },
+    { name: "disk space", look: async () => lookAtDisk(installation.cache) },
+    { name: "control groups", look: async () => lookAtCgroups() },
+    { name: "iptables", look: async () => lookAtIptables() },
+  ];
+}
+
+export function lookAtSystem(platform: NodeJS.Platform) {
+  return platform === "linux"
+    ? ok("Linux")
+    : missing(`${platform}; nodes' addresses can be reached on Linux only`, "run Meshbench in a Linux machine");
+}
+
+export function lookAtNode(version: string) {
+  return Number(version.split(".")[0]) >= OLDEST_NODE
+    ? ok(version)
+    : missing(`${version}; ${OLDEST_NODE} or newer comes with the dependencies`, "npm ci");
+}
+
+export function lookAtMemory(bytes: number) {
+  const gib = bytes / GIB;
+  return gib >= LEAST_MEMORY_GIB
+    ? ok(showGib(gib))
+    : missing(`${showGib(gib)}; ${LEAST_MEMORY_GIB} GiB are the least`, "use a machine with more memory");
+}
+
+async function lookAtDisk(dir: string) {
+  const there = nearestExisting(dir);
+  const { bavail, bsize } = await statfs(there);
+  const gib = (bavail * bsize) / GIB;
+  const found = `${showGib(gib)} free at ${there}`;
+  return gib >= LEAST_DISK_GIB
+    ? ok(found)
+    : missing(`${found}; ${LEAST_DISK_GIB} GiB are needed`, `free some, see: du -xh --max-depth=1 ${there}`);
+}
+
+const GIB = 1024 ** 3;
+const showGib = (gib: number) => `${gib.toFixed(1)} GiB`;
+
+function nearestExisting(path: string): string {
+  return existsSync(path) ? path : nearestExisting(dirname(path));
+}
+
+function lookAtCgroups() {
+  const version = cgroupVersion();
+  return version ? ok(version) : missing("none mounted", showRootCommand(["sh", "-c", MOUNT_CGROUPS]));
+}
+
+function lookAtIptables() {
+  const path = findProgram("iptables");
+  return path ? ok(path) : missing("not installed", installCommands(["iptables"]).map(showRootCommand).join(" && "));
+}

@@ -1,0 +1,119 @@
+/** What Meshbench works with: engine, node image, Temporal, worker, the operator's file. */
+
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { nodeImageTag } from "#activities/image/node-image";
+import { UnavailableError } from "#model/errors";
+import { SEARCH_ATTRIBUTES } from "#model/search-attributes";
+import type { Installation } from "#worker/installation";
+import { readLocalServices } from "#worker/local-services";
+import { connectClient, listSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
+import { showCommand } from "#infra/console/commands";
+import { type Check, type Finding, missing, ok } from "#infra/doctor/check";
+import { engineHasImage, type FoundEngine, findEngine } from "#infra/engine/engine";
+import { temporalBinary } from "#infra/temporal/binary";
+import { queuesWithoutPoller } from "#infra/temporal/pollers";
+import { configuredTemporalAddress } from "#infra/temporal/server";
+
+const UP = "npx meshbench up";
+/** The API of Docker 20.10, the oldest engine tried. */
+const OLDEST_API = "1.41";
+const LOCAL_HOST = "local";
+
+/** @returns The checks, and what closes their connection when they are done. */
+export function serviceChecks(installation: Installation): { checks: Check[]; close: () => Promise<void> } {
+  // Each is asked once, whoever needs the answer.
+  const engine = findEngine();
+  const client = connectClient();
+  engine.catch(() => {}); // the checks that await them report it
+  client.catch(() => {});
+  const withClient = (look: (client: Client) => Promise<Finding>) => async () =>
+    look(
+      await client.catch(() => {
+        throw new UnavailableError("unknown without the Temporal server", UP);
+      }),
+    );
+  const checks: Check[] = [
+    { name: "Docker engine", look: async () => judgeEngine(await engine) },
+    { name: "node image", look: async () => lookAtImage(await engine) },
+    { name: "Temporal program", look: async () => lookAtTemporalBinary(installation) },
+    { name: "Temporal server", look: async () => judgeServer(await client) },
+    { name: "search attributes", look: withClient(lookAtSearchAttributes) },
+    { name: "worker", look: withClient(lookAtWorker) },
+    { name: "services", look: async () => lookAtServices(installation) },
+    { name: "hosts.yaml", look: async () => lookAtHostsFile(installation) },
+  ];
+  return { checks, close: async () => client.then(({ connection }) => connection.close()).catch(() => {}) };
+}
+
+type Client = Awaited<ReturnType<typeof connectClient>>;
+
+export function judgeEngine(engine: FoundEngine): Finding {
+  if (engine.state !== "answers") return missing(engine.problem.message, engine.problem.hint);
+  const { version, apiVersion, endpoint, isRootless, cgroupVersion, storageDriver } = engine.facts;
+  const found = `${version} at ${endpoint.url}, API ${apiVersion}, cgroup v${cgroupVersion}, ${storageDriver}`;
+  if (isOlder(apiVersion, OLDEST_API)) return missing(`${found}; API ${OLDEST_API} is needed`, "update the engine");
+  return isRootless
+    ? missing(`${found}; it is rootless, its nodes cannot be reached`, "unset DOCKER_HOST, then: npx meshbench up")
+    : ok(found);
+}
+
+function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, "en", { numeric: true }) < 0;
+}
+
+async function lookAtImage(engine: FoundEngine): Promise<Finding> {
+  const tag = await nodeImageTag();
+  const build = "npx meshbench image build";
+  if (engine.state !== "answers") return missing(`${tag}, which needs the engine`, UP);
+  return (await engineHasImage(engine.facts.endpoint, tag)) ? ok(tag) : missing(`${tag} is not built`, build);
+}
+
+function lookAtTemporalBinary(installation: Installation): Finding {
+  const configured = configuredTemporalAddress();
+  if (configured !== undefined) return ok(`not needed, the server is at ${configured}`);
+  const path = temporalBinary(installation);
+  return existsSync(path) ? ok(path) : missing(`not at ${path}`, `${UP} --only temporal`);
+}
+
+function judgeServer({ options: { namespace } }: Client): Finding {
+  return ok(`${readTemporalSettings().address}, namespace ${namespace}`);
+}
+
+async function lookAtSearchAttributes(client: Client): Promise<Finding> {
+  const { namespace } = client.options;
+  const present = await listSearchAttributes(client);
+  const lacking = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => !present.has(name));
+  if (lacking.length === 0) return ok(Object.keys(SEARCH_ATTRIBUTES).join(", "));
+  const flags = lacking.flatMap(([name, type]) => ["--name", name, "--type", type]);
+  const create = ["operator", "search-attribute", "create", "--namespace", namespace, ...flags];
+  return missing(`${lacking.map(([name]) => name).join(", ")} missing`, showCommand("temporal", create));
+}
+
+async function lookAtWorker(client: Client): Promise<Finding> {
+  const unserved = await queuesWithoutPoller(client, [LOCAL_HOST]);
+  return unserved.length === 0 ? ok("serves host local") : missing(`nobody serves ${unserved.join(", ")}`, UP);
+}
+
+/** A service that keeps dying is alive each time one looks. */
+function lookAtServices(installation: Installation): Finding {
+  const services = readLocalServices(installation)?.services ?? [];
+  const troubled = services.filter(({ state }) => state !== "running");
+  if (troubled.length > 0) {
+    const [{ name, state, restarts, logFile }] = troubled as [(typeof services)[number]];
+    return missing(`${name} is ${state}, started again ${restarts} times`, `its log says why: tail ${logFile}`);
+  }
+  const text = services
+    .map(({ name, restarts }) => (restarts > 0 ? `${name} (${restarts} restarts)` : name))
+    .join(", ");
+  return ok(text === "" ? "none started by meshbench up" : text);
+}
+
+function lookAtHostsFile({ hostsFile, secretsDir }: Installation): Finding {
+  if (!existsSync(hostsFile)) return missing(`${hostsFile} is not there`, UP);
+  const secrets = existsSync(secretsDir) ? readdirSync(secretsDir).map((name) => join(secretsDir, name)) : [];
+  const open = [hostsFile, ...secrets].filter((path) => (statSync(path).mode & 0o077) !== 0);
+  return open.length === 0
+    ? ok(hostsFile)
+    : missing(`others may read ${open.join(", ")}`, showCommand("chmod", ["600", ...open]));
+}

@@ -18,8 +18,10 @@ export function runIdOf(part: { sweepId: string; point: number; repetition: numb
   return `${part.sweepId}-p${part.point}-r${part.repetition}-a${part.attempt}`;
 }
 
-/** Of the whole family of a run's names, what a path or a query may be made of: no separator, no dot, no option. */
+/** Letters, digits and hyphens: no separator, dot or option can get into a path or a query made of it. */
 const RUN_ID_PATTERN = /^([a-z0-9][a-z0-9-]{0,80})-p\d{1,6}-r\d{1,6}-a\d{1,6}$/;
+
+export const isRunId = (text: string): boolean => RUN_ID_PATTERN.test(text);
 
 /**
  * @returns The sweep that a run belongs to.

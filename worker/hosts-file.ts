@@ -1,0 +1,136 @@
+/** The operator's `hosts.yaml`: which hosts this worker serves, how it reaches them, and what a spec may ask for at most. */
+
+import { isMap, LineCounter, parseDocument } from "yaml";
+import type { Document } from "yaml";
+import { z } from "zod";
+import { InputError } from "#model/errors";
+import type { InputIssue } from "#model/errors";
+import { formatPath, valueAt } from "#model/field-path";
+import { NAME_PATTERN } from "#model/ids";
+import { isSecretKey } from "#model/inert-input";
+import { DEFAULT_LIMITS } from "#model/spec-schema";
+import { suggest } from "#model/suggest";
+import { readPrivateFile } from "#worker/private-file";
+
+const NOT_SHOWN = "(not shown)";
+
+const endpoint = z
+  .string("must be an address such as unix:///var/run/docker.sock")
+  .refine((url) => !/\/\/[^/]*@/.test(url), "no user or password belongs in an address; value not echoed");
+
+const hostShape = z.strictObject({
+  /** Relative to hosts.yaml. Every run's passwords are derived from its content. */
+  secret_file: z.string("must be the path of a secret file 0600").min(1, "must be the path of a secret file 0600"),
+  docker: z.strictObject({ endpoint }).optional(),
+});
+
+const limit = (max: number) =>
+  z.int(`must be an integer 1..${max}`).min(1, `must be an integer 1..${max}`).max(max, `must be an integer 1..${max}`);
+
+const limitsShape = z.strictObject({
+  nodes: limit(4096).default(DEFAULT_LIMITS.nodes),
+  runs: limit(1_000_000).default(DEFAULT_LIMITS.runs),
+});
+
+const fileShape = z.strictObject({
+  hosts: z.record(z.string().regex(NAME_PATTERN, "a host id is [a-z0-9-]{2,32}"), hostShape),
+  limits: limitsShape.prefault({}),
+});
+
+export type HostSettings = z.infer<typeof hostShape>;
+export type HostsFile = z.infer<typeof fileShape>;
+
+/**
+ * @returns `undefined` where there is no such file.
+ * @throws {InputError} With every mistake in it, by line and column; no value of a secret is shown.
+ */
+export function readHostsFile(path: string): HostsFile | undefined {
+  const text = readPrivateFile(path, "hosts.yaml");
+  return text === undefined ? undefined : parseHostsFile(text, path);
+}
+
+/** @throws {InputError} See `readHostsFile`. */
+export function parseHostsFile(text: string, file: string): HostsFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const broken = document.errors.map(({ message, pos }) => {
+    const { line, col: column } = lines.linePos(pos[0]);
+    const rule = `not valid YAML: ${message.split("\n")[0]}`;
+    return { field: "hosts.yaml", value: NOT_SHOWN, rule, file, line, column };
+  });
+  if (broken.length > 0) throw new InputError(broken);
+
+  const input = toPlain(document, file);
+  const parsed = fileShape.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.flatMap((issue) => toFieldIssues(issue, input));
+  throw new InputError(issues.map((issue) => toInputIssue(issue, file, placeOf(document, lines, issue.path))));
+}
+
+function toPlain(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new InputError([
+      { field: "hosts.yaml", value: NOT_SHOWN, rule: "aliases are not supported; write it out", file },
+    ]);
+  }
+}
+
+interface FieldIssue {
+  readonly path: readonly PropertyKey[];
+  readonly value: unknown;
+  readonly rule: string;
+  readonly hint?: string;
+}
+
+interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+function toInputIssue({ path, value, rule, hint }: FieldIssue, file: string, { line, column }: Place): InputIssue {
+  return { field: formatPath(path), value, rule, file, line, column, ...(hint !== undefined && { hint }) };
+}
+
+function toFieldIssues(issue: z.core.$ZodIssue, input: unknown): FieldIssue[] {
+  const { path } = issue;
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey([...path, key], input));
+  const isBadKey = issue.code === "invalid_key";
+  const message = isBadKey ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  const [rule = message, hint] = message.split("; ");
+  const isHidden = hint === "value not echoed";
+  const value = isBadKey ? path.at(-1) : valueAt(input, path);
+  return [{ path, value: isHidden ? NOT_SHOWN : value, rule, ...(hint !== undefined && { hint }) }];
+}
+
+function unknownKey(path: readonly PropertyKey[], input: unknown): FieldIssue {
+  const key = String(path.at(-1));
+  if (isSecretKey(key)) {
+    const rule = "use a secret file 0600, named by secret_file";
+    return { path, value: NOT_SHOWN, rule, hint: "value not echoed" };
+  }
+  const known = knownKeysAt(path);
+  const hint = suggest(key, known) ?? `known: ${known.join(", ")}`;
+  return { path, value: valueAt(input, path), rule: "unknown key", hint };
+}
+
+function knownKeysAt(path: readonly PropertyKey[]): string[] {
+  if (path.length === 1) return Object.keys(fileShape.shape);
+  if (path[0] === "limits") return Object.keys(limitsShape.shape);
+  return path.length === 3 ? Object.keys(hostShape.shape) : ["endpoint"];
+}
+
+/** Where the nearest place that exists begins, counted from 1. */
+function placeOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): Place {
+  for (let length = path.length; length > 0; length--) {
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const pair = isMap(parent) ? parent.items.find(({ key }) => String(key) === String(path[length - 1])) : undefined;
+    const offset = (pair?.key as { range?: readonly number[] } | undefined)?.range?.[0];
+    if (offset === undefined) continue;
+    const { line, col: column } = lines.linePos(offset);
+    return { line, column };
+  }
+  return { line: 1, column: 1 };
+}

@@ -1,0 +1,57 @@
+/** From the operator's file to what each host's activities need: secrets read, providers built. */
+
+import { join } from "node:path";
+import Docker from "dockerode";
+import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
+import { DEFAULT_TIMING } from "#activities/host-dependencies";
+import type { HostDependencies } from "#activities/host-dependencies";
+import { nodeImageTag } from "#activities/image/node-image";
+import type { AskRunOutcome } from "#activities/prove-host-clean";
+import { DockerProvider } from "#activities/providers/docker";
+import { openDockerEndpoint } from "#activities/providers/docker-endpoint";
+import type { NodeProvider } from "#activities/providers/provider";
+import { currentStepContext } from "#activities/step";
+import { UnavailableError } from "#model/errors";
+import type { ProviderName } from "#model/spec";
+import { credentialsFrom, readHostSecret } from "#worker/host-secret";
+import { readHostsFile } from "#worker/hosts-file";
+import type { HostSettings, HostsFile } from "#worker/hosts-file";
+import type { Installation } from "#worker/installation";
+
+/**
+ * @throws {InputError} Something in the file, or one of the files it names, is wrong.
+ * @throws {UnavailableError} No such file, or an engine that cannot be reached.
+ */
+export function openHosts(installation: Installation, askRunOutcome: AskRunOutcome): HostDependencies[] {
+  const { hosts } = requireHostsFile(installation);
+  return Object.entries(hosts).map(([host, settings]) => {
+    const hostSecret = readHostSecret(settings.secret_file, installation.hostsFile);
+    return {
+      host,
+      providers: openProviders(host, settings),
+      openDatabase: openMysqlNodeDatabase(hostSecret),
+      credentials: credentialsFrom(hostSecret),
+      spoolDir: join(installation.home, "spool"),
+      keptLogsDir: join(installation.logsDir, "runs"),
+      askRunOutcome,
+      currentContext: currentStepContext,
+      timing: DEFAULT_TIMING,
+    };
+  });
+}
+
+function requireHostsFile({ hostsFile }: Installation): HostsFile {
+  const file = readHostsFile(hostsFile);
+  if (file) return file;
+  throw new UnavailableError(`no hosts are set up here: ${hostsFile} is missing`, "meshbench up");
+}
+
+function openProviders(host: string, { docker }: HostSettings): ReadonlyMap<ProviderName, NodeProvider> {
+  const providers = new Map<ProviderName, NodeProvider>();
+  if (docker) {
+    const { options } = openDockerEndpoint(docker.endpoint, { field: `hosts.${host}.docker.endpoint` });
+    const engine = new Docker(options);
+    providers.set("docker", new DockerProvider({ docker: engine, hostId: host, imageTag: nodeImageTag }));
+  }
+  return providers;
+}

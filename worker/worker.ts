@@ -1,0 +1,86 @@
+/** The worker process: polls for workflows, for the activities of its hosts, and for those of the results store. */
+
+import { fileURLToPath } from "node:url";
+import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
+import type { WorkerOptions } from "@temporalio/worker";
+import type { HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
+import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import type { TemporalSettings } from "#worker/temporal-connection";
+
+const WORKFLOWS_PATH = fileURLToPath(new URL("../workflows/index.ts", import.meta.url));
+
+/**
+ * On SIGTERM running activities get a moment to end, are then cancelled and tried again by the next worker: the nodes go
+ * on without one. Progress reaches followers each second, where the SDK would hold heartbeats back for longer.
+ */
+const SHARED_OPTIONS = {
+  shutdownGraceTime: "2 seconds",
+  shutdownForceTime: "20 seconds",
+  maxHeartbeatThrottleInterval: "1 second",
+  defaultHeartbeatThrottleInterval: "1 second",
+} as const satisfies Partial<WorkerOptions>;
+
+export interface ServedActivities {
+  readonly hosts: ReadonlyMap<string, HostActivities>;
+  readonly store: StoreActivities;
+  readonly temporal: TemporalActivities;
+}
+
+/**
+ * Serves until SIGINT or SIGTERM.
+ * @param onReady - Called once all queues are about to be polled.
+ */
+export async function serve(
+  settings: TemporalSettings,
+  { hosts, store, temporal }: ServedActivities,
+  onReady: () => void,
+): Promise<void> {
+  Runtime.install({ logger: new DefaultLogger("WARN"), telemetryOptions: {} });
+  const connection = await NativeConnection.connect(settings.connectionOptions);
+  const shared = { ...SHARED_OPTIONS, connection, namespace: settings.namespace };
+  try {
+    const workers = await Promise.all([
+      Worker.create({
+        ...shared,
+        taskQueue: WORKFLOW_QUEUE,
+        workflowsPath: WORKFLOWS_PATH,
+        activities: { ...temporal },
+        maxCachedWorkflows: 100,
+        // A dead worker's sticky queue is given up after this; the default of 10 s would be half of a recovery.
+        stickyQueueScheduleToStartTimeout: "2 seconds",
+      }),
+      Worker.create({
+        ...shared,
+        taskQueue: STORE_QUEUE,
+        activities: { ...store },
+        maxConcurrentActivityTaskExecutions: 4,
+      }),
+      ...[...hosts].map(([host, activities]) =>
+        Worker.create({
+          ...shared,
+          taskQueue: hostQueueName(host),
+          activities: { ...activities },
+          // One run at a time has a host; the rest is for readers of logs and evidence.
+          maxConcurrentActivityTaskExecutions: 16,
+        }),
+      ),
+    ]);
+    onReady();
+    await runTogether(workers);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Where one ends, all end: a process that serves half its queues would hide that. */
+async function runTogether(workers: readonly Worker[]): Promise<void> {
+  const running = workers.map(async (worker) => {
+    try {
+      await worker.run();
+    } finally {
+      for (const other of workers) if (other.getState() === "RUNNING") other.shutdown();
+    }
+  });
+  const failure = (await Promise.allSettled(running)).find((one) => one.status === "rejected");
+  if (failure) throw failure.reason;
+}

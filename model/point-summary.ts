@@ -36,8 +36,13 @@ export interface Summary {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** At 95 %; absent below six repetitions. */
+  /** At 95 %; absent below six repetitions, and where some ended at their deadline. */
   readonly interval?: MedianInterval;
+  /**
+   * Some runs ended at their deadline and are missing here: of the slowest only a lower bound is known, so the true
+   * median is this or more.
+   */
+  readonly isLowerBound: boolean;
 }
 
 export interface PointSummary {
@@ -46,10 +51,7 @@ export interface PointSummary {
   readonly rows: readonly RunRow[];
   readonly valid: readonly RunRow[];
   readonly statusCounts: StatusCounts;
-  /**
-   * Attempts that ended at their deadline. They are outside the median, which is then too low: of the slowest repetitions
-   * only a lower bound is known.
-   */
+  /** Attempts that ended at their deadline. */
   readonly deadlineCount: number;
   /** All VALID repetitions are. */
   readonly quotable: boolean;
@@ -66,13 +68,15 @@ export function summarisePoints(rows: readonly RunRow[]): PointSummary[] {
 export function summariseColumn(rows: readonly RunRow[], column: FigureColumn): Summary | undefined {
   const values = rows.filter((row) => row.status === "VALID").flatMap((row) => row[column] ?? []);
   if (values.length === 0) return undefined;
-  const interval = medianInterval(values);
+  const isLowerBound = rows.some(hitDeadline);
+  const interval = isLowerBound ? undefined : medianInterval(values);
   return {
     n: values.length,
     median: median(values),
     min: Math.min(...values),
     max: Math.max(...values),
     ...(interval && { interval }),
+    isLowerBound,
   };
 }
 

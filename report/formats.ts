@@ -1,0 +1,24 @@
+/** What `meshbench export` can print. */
+
+import type { RunRow } from "#model/result-row";
+import { formatBenchfmt } from "#report/benchfmt";
+import { formatCsv } from "#report/csv";
+import { formatParquet } from "#report/parquet";
+
+export const EXPORT_FORMATS = ["csv", "jsonl", "parquet", "benchfmt"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export function formatRows(rows: readonly RunRow[], format: ExportFormat): string | Uint8Array {
+  switch (format) {
+    case "csv":
+      return formatCsv(rows);
+    case "jsonl":
+      return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+    case "parquet":
+      return formatParquet(rows);
+    case "benchfmt":
+      return formatBenchfmt(rows);
+    default:
+      return format satisfies never;
+  }
+}

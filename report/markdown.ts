@@ -1,0 +1,107 @@
+/** A report as Markdown, for pull requests and terminals: verdict first. */
+
+import type { PointSummary } from "#model/point-summary";
+import { printable } from "#report/format";
+import {
+  DEVIATION_INTERVAL,
+  DEVIATION_MEDIAN,
+  factorColumns,
+  LATENESS_REMOTE_P99,
+  NOTES,
+  STATUSES,
+  VALID_COUNT,
+} from "#report/point-columns";
+import type { ReportData } from "#report/report-data";
+import { statusText } from "#report/status-text";
+import { findings, verdictOf, warnings } from "#report/verdict";
+
+const SIGN = { good: "✅", warning: "⚠️", bad: "❌" } as const;
+
+/** @param plots - Paths of images beside the file, with what they show. */
+export function formatMarkdown(data: ReportData, plots: readonly { path: string; title: string }[]): string {
+  const { sweep, rows, facts, environments } = data;
+  const verdict = verdictOf(data);
+  const reasons = rows.filter(({ reason }) => reason !== "");
+  return [
+    `# ${inline(sweep.name)}`,
+    `${SIGN[verdict.tone]} **${inline(verdict.text)}**`,
+    list([...findings(data).map(inline), `Runs: ${inline(statusText(rows) || "none yet")}`]),
+    ...section("Mind", list(warnings(data).map(inline))),
+    ...section("Points", pointTable(data.points, data)),
+    ...section("Plots", plots.map(({ path, title }) => `![${inline(title)}](${path})`).join("\n\n")),
+    ...section(
+      "Environments",
+      table(
+        ["", ...environments.map(({ name }) => inline(name))],
+        facts.map(({ fact, values, differs }) =>
+          [differs ? `**${inline(fact)}** (differs)` : inline(fact)].concat(values.map(code)),
+        ),
+      ),
+    ),
+    ...section(
+      "Runs that are not VALID",
+      table(
+        ["run", "status", "reason"],
+        reasons.map(({ run_id, status, reason }) => [code(run_id), status, code(reason)]),
+      ),
+    ),
+    ...section("Reproduce", reproduction(data)),
+  ]
+    .join("\n\n")
+    .concat("\n");
+}
+
+/** A heading and its text; nothing where there is no text. */
+const section = (heading: string, text: string): string[] => (text === "" ? [] : [`## ${heading}`, text]);
+
+function pointTable(points: readonly PointSummary[], { rows }: ReportData): string {
+  const columns = [
+    ...factorColumns(rows),
+    VALID_COUNT,
+    DEVIATION_MEDIAN,
+    DEVIATION_INTERVAL,
+    LATENESS_REMOTE_P99,
+    STATUSES,
+    NOTES,
+  ];
+  const aligned = columns.map(({ title, align }) => ({ title, isNumber: align === "right" }));
+  return table(
+    aligned.map(({ title }) => title),
+    points.map((point) => columns.map((column) => inline(column.text(point)))),
+    aligned.map(({ isNumber }) => isNumber),
+  );
+}
+
+function reproduction({ sweep, spec }: ReportData): string {
+  return [
+    "`spec.yaml` beside this file is the spec as it was measured.",
+    `\`\`\`sh\nmeshbench run spec.yaml\n\`\`\``,
+    `Sweep ${code(sweep.sweepId)}, started ${sweep.startedAt}, seed ${spec.seed}, order ${spec.order}.`,
+  ].join("\n\n");
+}
+
+function table(
+  head: readonly string[],
+  lines: readonly (readonly string[])[],
+  isNumber: readonly boolean[] = [],
+): string {
+  if (lines.length === 0) return "";
+  const rule = head.map((_, i) => (isNumber[i] ? "--:" : "---"));
+  return [head, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join("\n");
+
+/** Text that stays text: no markup, no HTML, and nobody is mentioned. */
+const inline = (text: string): string =>
+  printable(text)
+    .replaceAll(/[\\`*_[\]<>|#~]/g, String.raw`\$&`)
+    .replaceAll("@", "@\u200B");
+
+/** Text from outside, where no mention, link or markup works; also inside a table. */
+function code(text: string): string {
+  const line = printable(text).replaceAll("|", String.raw`\|`);
+  const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = "`".repeat(longest + 1);
+  return longest === 0 ? `${fence}${line}${fence}` : `${fence} ${line} ${fence}`;
+}

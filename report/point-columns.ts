@@ -1,0 +1,88 @@
+/** The columns of every table with a line per point. */
+
+import {
+  hitDeadline,
+  summariseColumn,
+  type FactorColumn,
+  type FigureColumn,
+  type PointSummary,
+} from "#model/point-summary";
+import type { RunRow } from "#model/result-row";
+import { FACTOR_NAMES, formatFactor, varyingFactors } from "#report/factors";
+import { formatFigure, printable } from "#report/format";
+import { statusText } from "#report/status-text";
+
+export interface PointColumn {
+  readonly title: string;
+  readonly align: "left" | "right";
+  readonly text: (point: PointSummary) => string;
+}
+
+/** Environment, mode, N and D always; other factors where they vary. */
+export function factorColumns(rows: readonly RunRow[]): PointColumn[] {
+  const always: readonly FactorColumn[] = ["environment", "mode", "nodes", "rate_per_min"];
+  const others = varyingFactors(rows).filter((column) => !always.includes(column));
+  return [...always, ...others].map((column) => ({
+    title: FACTOR_NAMES[column].symbol,
+    align: rows.every((row) => typeof row[column] === "number") ? "right" : "left",
+    text: ({ factors }) => printable(formatFactor(factors, column)),
+  }));
+}
+
+export const VALID_COUNT: PointColumn = {
+  title: "n",
+  align: "right",
+  text: ({ valid }) => String(valid.length),
+};
+
+export const DEVIATION_MEDIAN = medianColumn("deviation %", "deviation_pct");
+export const LATENESS_REMOTE_P99 = medianColumn("lateness remote p99 ms", "lateness_remote_p99_ms");
+export const LATENESS_REMOTE_P50 = medianColumn("lateness remote p50 ms", "lateness_remote_p50_ms");
+export const LATENESS_LOCAL_P99 = medianColumn("lateness local p99 ms", "lateness_local_p99_ms");
+export const LATENESS_LOCAL_P50 = medianColumn("lateness local p50 ms", "lateness_local_p50_ms");
+
+export const DEVIATION_INTERVAL: PointColumn = {
+  title: "95 % interval",
+  align: "right",
+  text({ rows }) {
+    const interval = summariseColumn(rows, "deviation_pct")?.interval;
+    return interval ? `${formatFigure(interval.lower)} to ${formatFigure(interval.upper)}` : "–";
+  },
+};
+
+export const DEVIATION_RANGE: PointColumn = {
+  title: "least to most %",
+  align: "right",
+  text({ rows }) {
+    const summary = summariseColumn(rows, "deviation_pct");
+    return summary ? `${formatFigure(summary.min)} to ${formatFigure(summary.max)}` : "–";
+  },
+};
+
+export const STATUSES: PointColumn = { title: "runs", align: "left", text: ({ rows }) => statusText(rows) };
+
+export const NOTES: PointColumn = { title: "notes", align: "left", text: (point) => pointNotes(point).join("; ") };
+
+/** What a reader has to know before quoting the line. */
+export function pointNotes({ rows, valid, quotable, deadlineCount }: PointSummary): string[] {
+  const isolation = rows[0]?.isolation;
+  return [
+    valid.length === 0 && "no VALID run",
+    valid.length > 0 && !quotable && "not quotable: under 30 s",
+    valid.length > 0 && valid.length < 6 && "no interval below 6",
+    deadlineCount > 0 && `≥: ${deadlineCount} hit the deadline`,
+    (isolation === "tcg" || isolation === "simulated") && `${isolation}: no conclusion about VMs`,
+  ].filter((note) => note !== false);
+}
+
+/** The median of a point, `≥` before it where runs at their deadline are missing from it, `–` where there is none. */
+export function medianText({ rows }: PointSummary, column: FigureColumn): string {
+  const summary = summariseColumn(rows, column);
+  if (summary) return `${summary.isLowerBound ? "≥ " : ""}${formatFigure(summary.median)}`;
+  const bounds = rows.filter(hitDeadline).flatMap((row) => row[column] ?? []);
+  return bounds.length > 0 ? `≥ ${formatFigure(Math.min(...bounds))}` : "–";
+}
+
+function medianColumn(title: string, column: FigureColumn): PointColumn {
+  return { title, align: "right", text: (point) => medianText(point, column) };
+}

@@ -1,0 +1,63 @@
+/** What a report is made of, worked out once for all its files. */
+
+import { summarisePoints, type PointSummary } from "#model/point-summary";
+import type { RunRow } from "#model/result-row";
+import type { PreparedEnvironment, RunEvidence, SweepRecord } from "#model/run";
+import type { Spec } from "#model/spec";
+import { findThresholdMisses, type ThresholdMiss } from "#model/thresholds";
+import { formatMemory } from "#model/units";
+
+export interface ReportInput {
+  readonly sweep: SweepRecord;
+  /** In the order they were measured. */
+  readonly rows: readonly RunRow[];
+  /** Of the runs that have some; the facts of the environments come from it. */
+  readonly evidence: readonly Pick<RunEvidence, "run">[];
+}
+
+export interface ReportData {
+  readonly sweep: SweepRecord;
+  readonly spec: Spec;
+  readonly rows: readonly RunRow[];
+  readonly points: readonly PointSummary[];
+  readonly misses: readonly ThresholdMiss[];
+  readonly environments: readonly PreparedEnvironment[];
+  readonly facts: readonly FactLine[];
+}
+
+/** One fact of every environment. */
+export interface FactLine {
+  readonly fact: string;
+  /** In the order of the environments; "–" where an environment has no such fact. */
+  readonly values: readonly string[];
+  readonly differs: boolean;
+}
+
+export function prepareReport({ sweep, rows, evidence }: ReportInput): ReportData {
+  const spec = JSON.parse(sweep.specJson) as Spec;
+  const points = summarisePoints(rows);
+  const byName = new Map(evidence.map(({ run }) => [run.environment.name, run.environment]));
+  const environments = [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const misses = findThresholdMisses(spec.thresholds, points);
+  return { sweep, spec, rows, points, misses, environments, facts: compareFacts(environments) };
+}
+
+/** The declared traits first, then the recorded facts by name. */
+function compareFacts(environments: readonly PreparedEnvironment[]): FactLine[] {
+  const traits = environments.map((environment) => new Map(Object.entries(factsOf(environment))));
+  const names = [...new Set(traits.flatMap((one) => [...one.keys()]))];
+  return names.map((fact) => {
+    const values = traits.map((one) => one.get(fact) ?? "–");
+    return { fact, values, differs: new Set(values).size > 1 };
+  });
+}
+
+const factsOf = ({ provider, isolation, host, cpus, memoryMib, imageDigest, facts }: PreparedEnvironment) => ({
+  provider,
+  isolation,
+  host,
+  "cpus per node": String(cpus),
+  "memory per node": formatMemory(memoryMib),
+  "node image": imageDigest,
+  ...Object.fromEntries(Object.entries(facts).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+});

@@ -1,0 +1,110 @@
+/** What a sweep shows, and what a reader has to know before believing it. */
+
+import { countStatuses, hitDeadline, replacedAttempts, summariseColumn, type PointSummary } from "#model/point-summary";
+import { formatThreshold } from "#model/thresholds";
+import { describeFactors } from "#report/factors";
+import { formatFigure } from "#report/format";
+import { medianText } from "#report/point-columns";
+import type { ReportData } from "#report/report-data";
+
+export interface Verdict {
+  readonly tone: "good" | "warning" | "bad";
+  readonly text: string;
+}
+
+/** One line: is the sweep complete, is it proven, are its thresholds kept. */
+export function verdictOf({ sweep, spec, rows, points, misses }: ReportData): Verdict {
+  const valid = countStatuses(rows).VALID;
+  const proven = `${valid} of ${sweep.runsPlanned} planned runs VALID`;
+  const bounds = spec.thresholds.length;
+  if (valid === 0) return { tone: "bad", text: `No VALID run of ${sweep.runsPlanned} planned: nothing is shown` };
+  if (misses.length > 0) {
+    const where = new Set(misses.map(({ point }) => point)).size;
+    return { tone: "bad", text: `Threshold missed at ${where} of ${points.length} points; ${proven}` };
+  }
+  const kept = bounds > 0 ? "; all thresholds kept" : "";
+  if (sweep.status === "OPEN") return { tone: "warning", text: `Still being measured: ${proven} so far${kept}` };
+  if (sweep.status === "CANCELLED") return { tone: "warning", text: `Cancelled: ${proven}${kept}` };
+  return { tone: valid < sweep.runsPlanned ? "warning" : "good", text: `${proven}${kept}` };
+}
+
+/** For each arm and mode, between which medians its points lie, and where it deviates most. */
+export function findings({ points }: ReportData): string[] {
+  const measured = points.filter(({ valid }) => valid.some(({ deviation_pct }) => deviation_pct !== null));
+  return [...Map.groupBy(measured, armOf)].map(([arm, its]) => {
+    const ascending = its.toSorted((a, b) => deviationOf(a) - deviationOf(b));
+    const [least, most] = [ascending[0], ascending.at(-1)];
+    const where = most && describeFactors(most.factors, ["nodes", "rate_per_min"]);
+    const texts = [least, most].map((point) => point && `${medianText(point, "deviation_pct")} %`);
+    return its.length === 1
+      ? `${arm}: median deviation ${texts[0]} at ${where}`
+      : `${arm}: median deviation ${texts[0]} to ${texts[1]}, most at ${where}`;
+  });
+}
+
+const armOf = ({ factors }: PointSummary): string => `${factors.environment}, ${factors.mode}`;
+
+const deviationOf = ({ rows }: PointSummary): number => summariseColumn(rows, "deviation_pct")?.median ?? Number.NaN;
+
+/** What limits the conclusions, the gravest first. */
+export function warnings(data: ReportData): string[] {
+  return [
+    ...isolationWarnings(data),
+    ...thresholdWarnings(data),
+    ...quotableWarnings(data),
+    ...runWarnings(data),
+    ...environmentWarnings(data),
+  ];
+}
+
+function isolationWarnings({ points }: ReportData): string[] {
+  const rows = points.flatMap((point) => point.rows);
+  const weak = rows.filter(({ isolation }) => isolation === "tcg" || isolation === "simulated");
+  const arms = new Map(weak.map(({ environment, isolation }) => [environment, isolation]));
+  return [...arms].map(
+    ([environment, isolation]) =>
+      `Isolation of ${environment} is ${isolation}: no conclusion about VMs follows from its figures.`,
+  );
+}
+
+function thresholdWarnings({ misses }: ReportData): string[] {
+  return misses.map(({ threshold, point, observed }) => {
+    const where = `${armOf(point)}, ${describeFactors(point.factors, ["nodes", "rate_per_min"])}`;
+    const found = observed === null ? "no VALID run has the figure" : `found ${formatFigure(observed)}`;
+    return `Threshold ${formatThreshold(threshold)} missed at ${where}: ${found}.`;
+  });
+}
+
+function quotableWarnings({ rows, points }: ReportData): string[] {
+  const short = rows.filter(({ quotable }) => !quotable).length;
+  const few = points.filter(({ valid }) => valid.length < 6).length;
+  return [
+    short > 0 && `Not quotable: ${amount(short, "run")} under 30 s, where fixed costs weigh too much.`,
+    few > 0 && `No 95 % interval at ${amount(few, "point")} with fewer than 6 VALID runs.`,
+  ].filter((warning) => warning !== false);
+}
+
+function runWarnings({ rows }: ReportData): string[] {
+  const late = rows.filter(hitDeadline).length;
+  const replaced = replacedAttempts(rows).size;
+  const { SUSPECT } = countStatuses(rows);
+  return [
+    late > 0 && `Deadline hit by ${amount(late, "run")}: drawn as "≥", outside medians, which are lower bounds there.`,
+    SUSPECT > 0 && `SUSPECT: ${amount(SUSPECT, "run")} with proven data but a foreign disturbance, outside medians.`,
+    replaced > 0 && `Replaced by a fresh run: ${amount(replaced, "attempt")}, kept and counted.`,
+  ].filter((warning) => warning !== false);
+}
+
+const amount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+function environmentWarnings({ rows, facts, environments }: ReportData): string[] {
+  const prints = Map.groupBy(rows, ({ environment }) => environment);
+  const changed = [...prints].filter(
+    ([, its]) => new Set(its.flatMap(({ fingerprint }) => fingerprint ?? [])).size > 1,
+  );
+  const differing = facts.filter(({ differs }) => differs).map(({ fact }) => fact);
+  return [
+    ...changed.map(([environment]) => `The facts of ${environment} changed during the sweep: see its fingerprints.`),
+    ...(environments.length > 1 && differing.length > 0 ? [`The environments differ in ${differing.join(", ")}.`] : []),
+  ];
+}

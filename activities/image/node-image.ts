@@ -30,8 +30,8 @@ const REPOSITORY = "meshbench-node";
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 const RECIPE = join(CHECKOUT, "infra", "node-image");
 
-/** What the Debian tree and the prepared data directory are made of; a change takes minutes to build. */
-const ROOTFS_RECIPE = ["rootfs.sh", "packages.txt", "prepare-data.sh", "database.cnf"] as const;
+/** In infra/node-image/: what the Debian tree and its data directory are made of. A change takes a minute to build. */
+export const ROOTFS_RECIPE = ["rootfs.sh", "packages.txt", "prepare-data.sh", "database.cnf"] as const;
 /** What lies on top of it; a change takes seconds. */
 const TOP_RECIPE = ["init.sh", "layers.ts"] as const;
 

@@ -17,6 +17,8 @@ export function nodeSchema(server: DatabaseServer): string {
     `USE ${DATABASE_NAME}`,
     ...CONTROL_TABLES,
     `ALTER USER 'root'@'localhost' ${SOCKET_LOGIN[server]}`,
+    // Names the machine that built the image.
+    "DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost'",
     `CREATE USER '${LOCAL_ACCOUNT}'@'localhost' ${SOCKET_LOGIN[server]}`,
     ...LOCAL_GRANTS,
   ];

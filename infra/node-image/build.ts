@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+/**
+ * Builds the node image of this checkout and gives it to the Docker engine.
+ *
+ *     node infra/node-image/build.ts [--for docker] [--json]
+ *
+ * Progress goes to stderr; stdout gets the tag and digest. Exit codes as everywhere: 2 usage, 5 no engine.
+ */
+
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Command, CommanderError, Option } from "commander";
+import Docker from "dockerode";
+import { IMAGE_LABEL, type NodeImageInputs, readNodeImageInputs } from "#activities/image/node-image";
+import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
+import { Steps } from "#infra/console/steps";
+import { askEngine } from "#infra/engine/engine";
+import { type Layer, packImage } from "#infra/node-image/layers";
+import { readNodeRuntime } from "#infra/node-image/node-runtime";
+import { ensureRootfs } from "#infra/node-image/rootfs";
+import { EXIT, InputError, UnavailableError } from "#model/errors";
+import { DATABASE_PORT, PROTOCOL_VERSION } from "#model/node-protocol";
+import { locateInstallation } from "#worker/installation";
+
+export interface BuiltImage {
+  readonly tag: string;
+  /** The engine's own id of the image: `sha256:` and 64 hex digits. */
+  readonly digest: string;
+  /** False where the engine had it. */
+  readonly built: boolean;
+}
+
+/** Safe to repeat, and in parallel: an image of the same inputs is not built again. */
+export async function ensureNodeImage(steps: Steps = new Steps()): Promise<BuiltImage> {
+  const endpoint = resolveDockerEndpoint();
+  await askEngine(endpoint);
+  const docker = new Docker(endpoint.options);
+  const inputs = await readNodeImageInputs();
+  const kept = await findImage(docker, inputs);
+  if (kept !== undefined) return { tag: inputs.tag, digest: kept, built: false };
+
+  const { Arch: architecture } = await docker.version();
+  const cacheDir = join(locateInstallation().cache, "node-image");
+  await mkdir(cacheDir, { recursive: true });
+  const rootfs = await ensureRootfs(
+    { digest: inputs.rootfsDigest, schema: inputs.schema, architecture, cacheDir },
+    docker,
+    steps,
+  );
+  const runtime = await steps.run(`Node ${inputs.nodeVersion} for ${architecture}`, (step) =>
+    readNodeRuntime({ version: inputs.nodeVersion, architecture, cacheDir }, step),
+  );
+  const image = packImage({
+    tag: inputs.tag,
+    architecture,
+    labels: {
+      [IMAGE_LABEL.inputs]: inputs.digest,
+      [IMAGE_LABEL.protocol]: String(PROTOCOL_VERSION),
+      [IMAGE_LABEL.database]: rootfs.database,
+      [IMAGE_LABEL.node]: inputs.nodeVersion,
+    },
+    databasePort: DATABASE_PORT,
+    layers: [{ tarFile: rootfs.tarFile }, runtimeLayer(runtime), await programLayer(inputs.program)],
+  });
+  await steps.run(`loading ${inputs.tag} into the engine`, () => loadImage(docker, image));
+  const digest = await findImage(docker, inputs);
+  if (digest === undefined) throw new Error(`the engine took ${inputs.tag}, but does not have it`);
+  return { tag: inputs.tag, digest, built: true };
+}
+
+/** @returns The engine's id of the image with these inputs. */
+async function findImage(docker: Docker, { tag, digest }: NodeImageInputs): Promise<string | undefined> {
+  try {
+    const { Id, Config } = await docker.getImage(tag).inspect();
+    return Config.Labels?.[IMAGE_LABEL.inputs] === digest ? Id : undefined;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return undefined;
+    throw error;
+  }
+}
+
+function runtimeLayer(runtime: Uint8Array): Layer {
+  return { files: [{ path: "usr/local/bin/node", mode: 0o755, content: runtime }] };
+}
+
+async function programLayer(program: Uint8Array): Promise<Layer> {
+  const init = await readFile(join(import.meta.dirname, "init.sh"));
+  return {
+    files: [
+      { path: "usr/local/lib/meshbench/init.sh", mode: 0o755, content: init },
+      { path: "usr/local/lib/meshbench/node.mjs", mode: 0o644, content: program },
+    ],
+  };
+}
+
+async function loadImage(docker: Docker, image: NodeJS.ReadableStream): Promise<void> {
+  const stream = await docker.loadImage(image);
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function main(): Promise<number> {
+  const program = new Command("build.ts")
+    .addOption(new Option("--for <provider>").choices(["docker", "qemu", "esxi"]).default("docker"))
+    .option("--json", "print one JSON document on stdout")
+    .exitOverride();
+  try {
+    const options = program.parse().opts<{ for: string; json?: boolean }>();
+    if (options.for !== "docker") {
+      const rule = "VM disks are not in this version; nodes run on docker";
+      throw new InputError([{ field: "--for", value: options.for, rule }]);
+    }
+    const image = await ensureNodeImage();
+    const text = `${image.tag} ${image.digest} ${image.built ? "built" : "is there already"}`;
+    process.stdout.write(`${options.json ? JSON.stringify(image) : text}\n`);
+    return EXIT.ok;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof InputError) {
+    console.error(error.message);
+    return EXIT.usage;
+  }
+  if (error instanceof UnavailableError) {
+    console.error(`error: ${error.message}; ${error.hint}`);
+    return EXIT.unavailable;
+  }
+  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  return EXIT.error;
+}
+
+if (import.meta.main) process.exitCode = await main();

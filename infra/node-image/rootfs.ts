@@ -1,0 +1,74 @@
+/** The root filesystem of a node as a tar, made once per recipe and kept in the cache. */
+
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { arch, platform } from "node:process";
+import type Docker from "dockerode";
+import { findProgram, runCommand } from "#infra/console/commands";
+import type { Steps } from "#infra/console/steps";
+import { buildInDebianContainer } from "#infra/node-image/debian-container";
+import { nodeArchitecture } from "#infra/node-image/node-runtime";
+
+export interface Rootfs {
+  readonly tarFile: string;
+  /** The server in it, such as `mariadb 10.11.19`. */
+  readonly database: string;
+}
+
+export interface RootfsRequest {
+  /** Of the recipe and the schema, hex. */
+  readonly digest: string;
+  readonly schema: string;
+  /** As Docker calls it. */
+  readonly architecture: string;
+  readonly cacheDir: string;
+}
+
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps: Steps): Promise<Rootfs> {
+  const tarFile = join(request.cacheDir, `rootfs-${request.architecture}-${request.digest.slice(0, 16)}.tar`);
+  const kept = await readRootfs(tarFile);
+  if (kept) return kept;
+  await mkdir(request.cacheDir, { recursive: true });
+  const obstacle = await whyNotHere(request.architecture);
+  if (obstacle !== undefined) steps.note(`${obstacle}: the packages are unpacked in a Debian container`);
+  const work = await mkdtemp(join(request.cacheDir, "rootfs-"));
+  try {
+    const made = join(work, "rootfs.tar");
+    const schema = join(work, "schema.sql");
+    await writeFile(schema, request.schema);
+    await steps.run("Debian packages and data directory (about half a minute)", async (step) => {
+      if (obstacle !== undefined) await buildInDebianContainer({ docker, made, schema }, step);
+      else await runCommand(join(import.meta.dirname, "rootfs.sh"), [made, schema], { step });
+    });
+    // The tar last: where it is, all of it is.
+    await rename(`${made}.database`, `${tarFile}.database`);
+    await rename(made, tarFile);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return { tarFile, database: await readDatabase(tarFile) };
+}
+
+async function readRootfs(tarFile: string): Promise<Rootfs | undefined> {
+  const isThere = await stat(tarFile).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? { tarFile, database: await readDatabase(tarFile) } : undefined;
+}
+
+async function readDatabase(tarFile: string): Promise<string> {
+  return (await readFile(`${tarFile}.database`, "utf8")).trim();
+}
+
+/** What keeps this machine from unpacking Debian packages itself; `undefined` where nothing does. */
+async function whyNotHere(architecture: string): Promise<string | undefined> {
+  if (platform !== "linux") return `this is ${platform}`;
+  if (arch !== nodeArchitecture(architecture)) return `the engine is ${architecture}`;
+  if (findProgram("mmdebstrap") === undefined) return "mmdebstrap is not installed";
+  if (process.geteuid?.() !== 0) return "mmdebstrap needs root";
+  const hasKeyring = await stat(KEYRING).catch(() => undefined);
+  return hasKeyring ? undefined : "debian-archive-keyring is not installed";
+}

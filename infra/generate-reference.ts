@@ -42,10 +42,6 @@ function jsonSchema(): JsonSchema {
 
 function referenceText(schema: JsonSchema): string {
   const environment = objectAt(objectAt(schema, "environments"), "*");
-  const { database, thresholds } = {
-    database: objectAt(schema, "database"),
-    thresholds: objectAt(schema, "thresholds"),
-  };
   return `# The spec file
 
 Generated from \`model/spec-schema.ts\` by \`node infra/generate-reference.ts\`; do not edit.

@@ -193,8 +193,10 @@ export function formatIssue({ field, value, rule, hint, file, line, column }: In
 /** The value as JSON, without control or direction-changing characters, cut at 80 characters. */
 export function showValue(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text =
-    typeof value === "number" || typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? typeof value);
+  const isNumber = typeof value === "number" || typeof value === "bigint";
+  const text = isNumber ? String(value) : (JSON.stringify(value, bigintAsText) ?? typeof value);
   const inert = text.replaceAll(/[^\x20-\x7e]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
   return inert.length > 80 ? `${inert.slice(0, 79)}…` : inert;
 }
+
+const bigintAsText = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);

@@ -7,6 +7,7 @@ import type { FieldPath } from "#model/field-path";
 import { orderRuns } from "#model/order";
 import type { DatabaseSizing, Point } from "#model/run";
 import { memoryNeededMib, sizeDatabase } from "#model/sizing";
+import type { SizedLoad } from "#model/sizing";
 import type { Environment, Spec } from "#model/spec";
 import { formatDuration, formatMemory } from "#model/units";
 
@@ -37,8 +38,6 @@ export interface PointPlan {
   readonly rowsPerDatabase: number;
   /** What one node needs, to be held against its limit. */
   readonly memoryNeededMib: number;
-  /** What the database needs of the RAM disk; the sizing has the environment's own where it says one. */
-  readonly ramDiskNeededMib: number;
   readonly deadlineSec: number;
   /** One run from provision to teardown, in seconds. */
   readonly estimatedSec: number;
@@ -146,26 +145,30 @@ function environmentOf(point: Point, { environments }: Spec): Environment {
 }
 
 function planPoint(point: Point, spec: Spec): PointPlan {
-  const rowsPerDatabase = point.nodes * tupleCountOf(point);
-  const load = { ...point, rowsPerDatabase, warmupSec: spec.warmupSec };
+  const load = loadOf(point, spec);
   const needed = sizeDatabase(load);
   const estimatedSec =
     RUN_OVERHEAD_SEC +
     NODE_OVERHEAD_SEC * point.nodes +
     spec.warmupSec +
     expectedSecOf(point) +
-    PROOF_SEC_PER_ROW * point.nodes * rowsPerDatabase;
+    PROOF_SEC_PER_ROW * point.nodes * load.rowsPerDatabase;
   return {
     point,
     sizing: { ...needed, ramDiskMib: environmentOf(point, spec).ramDiskMib ?? needed.ramDiskMib },
-    rowsPerDatabase,
+    rowsPerDatabase: load.rowsPerDatabase,
     memoryNeededMib: memoryNeededMib(load, needed),
-    ramDiskNeededMib: needed.ramDiskMib,
     deadlineSec: spec.deadlineSec ?? Math.ceil(estimatedSec + (LATE_FACTOR - 1) * expectedSecOf(point) + OUTAGE_SEC),
     estimatedSec,
     notes: pointNotes(point),
   };
 }
+
+const loadOf = (point: Point, { warmupSec }: Spec): SizedLoad => ({
+  ...point,
+  warmupSec,
+  rowsPerDatabase: point.nodes * tupleCountOf(point),
+});
 
 function pointNotes(point: Point): string[] {
   const tuples = tupleCountOf(point);
@@ -210,7 +213,7 @@ function checkMemory(points: readonly PointPlan[], spec: Spec): InputIssue[] {
             points.filter(({ point }) => point.environment === name),
           ),
         );
-  return [...memoryIssues, ...spec.environments.flatMap((environment) => ramDiskIssue(environment, points))];
+  return [...memoryIssues, ...spec.environments.flatMap(({ name }) => ramDiskIssue(name, points, spec))];
 }
 
 function memoryIssue(path: FieldPath, points: readonly PointPlan[]): InputIssue[] {
@@ -221,13 +224,22 @@ function memoryIssue(path: FieldPath, points: readonly PointPlan[]): InputIssue[
   return [{ field: formatPath(path), value, rule, hint: `at least ${formatMemory(worst.memoryNeededMib)}` }];
 }
 
-function ramDiskIssue({ name, ramDiskMib }: Environment, points: readonly PointPlan[]): InputIssue[] {
-  const here = points.filter(({ point }) => point.environment === name);
-  const worst = greatest(here, ({ ramDiskNeededMib: needed }) => needed);
-  if (!worst || ramDiskMib === undefined || worst.ramDiskNeededMib <= ramDiskMib) return [];
-  const rule = `the database needs ${formatMemory(worst.ramDiskNeededMib)} ${loadInWords(worst)}`;
-  const hint = `at least ${formatMemory(worst.ramDiskNeededMib)}, or leave it out`;
-  return [{ field: formatPath(["environments", name, "ram_disk"]), value: formatMemory(ramDiskMib), rule, hint }];
+function ramDiskIssue(name: string, points: readonly PointPlan[], spec: Spec): InputIssue[] {
+  const needOf = ({ point }: PointPlan) => sizeDatabase(loadOf(point, spec)).ramDiskMib;
+  const worst = greatest(
+    points.filter(({ point }) => point.environment === name),
+    needOf,
+  );
+  if (!worst || needOf(worst) <= worst.sizing.ramDiskMib) return [];
+  const needed = formatMemory(needOf(worst));
+  return [
+    {
+      field: formatPath(["environments", name, "ram_disk"]),
+      value: formatMemory(worst.sizing.ramDiskMib),
+      rule: `the database needs ${needed} ${loadInWords(worst)}`,
+      hint: `at least ${needed}, or leave it out`,
+    },
+  ];
 }
 
 const loadInWords = ({ point, rowsPerDatabase }: PointPlan): string =>

@@ -51,15 +51,15 @@ export const FACTOR_DEFAULTS = {
 } as const;
 
 /** The type of one value of each factor, as a file names it. */
-function factorTypes(limits: SpecLimits) {
+function factorTypes(nodesLimit: number) {
   return {
     mode: choice(MODES).describe(
       "`replicated`: tuples go to all N databases. `baseline`: the same statements, all to the node's own database.",
     ),
     nodes: integer({
       min: 1,
-      max: limits.nodes,
-      aboveMax: `above limit ${groupDigits(limits.nodes)} (config limits.nodes)`,
+      max: nodesLimit,
+      aboveMax: `above limit ${groupDigits(nodesLimit)} (config limits.nodes)`,
     }).describe("N, the nodes of one run."),
     rate: integer({ min: 1, max: 10_000_000 }).describe("D, tuples per node per minute."),
     aggregation: integer({ min: 1, max: 10_000 }).describe(
@@ -154,9 +154,18 @@ const thresholdsShape = () =>
     { error: 'must be a map, such as { deviation_pct: { median: "< 5" } }' },
   );
 
+/** Building the types costs a hundred times what a parse does. */
+const shapes = new Map<number, ReturnType<typeof buildShape>>();
+
 /** The shape of a spec file. What one value cannot show, such as two keys that contradict, is checked by `parseSpec`. */
-export function specShape(limits: SpecLimits) {
-  const factors = factorTypes(limits);
+export function specShape({ nodes }: SpecLimits): ReturnType<typeof buildShape> {
+  const shape = shapes.get(nodes) ?? buildShape(nodes);
+  shapes.set(nodes, shape);
+  return shape;
+}
+
+function buildShape(nodesLimit: number) {
+  const factors = factorTypes(nodesLimit);
   return z.strictObject(
     {
       version: z
@@ -229,7 +238,7 @@ export function specShape(limits: SpecLimits) {
 export type SpecShape = z.output<ReturnType<typeof specShape>>;
 
 /** The factors as a file names them, in the order of the reference. */
-export const FACTOR_KEYS = Object.keys(factorTypes(DEFAULT_LIMITS)) as readonly FactorKey[];
+export const FACTOR_KEYS = Object.keys(factorTypes(DEFAULT_LIMITS.nodes)) as readonly FactorKey[];
 export type FactorKey = keyof ReturnType<typeof factorTypes>;
 
 /** Where a factor with one value stands. `cpus` and `memory` belong to environments, so one value is an axis of one. */
@@ -238,16 +247,17 @@ export const scalarPathOf = (factor: FactorKey): readonly string[] => {
   return factor === "cpus" || factor === "memory" ? ["matrix", factor] : [factor];
 };
 
-/** Keys that a map at this path may have; `undefined` where names are free. */
+const SHAPE = specShape(DEFAULT_LIMITS);
+
+/** Keys that the map at this path may have; none where it is no map or names are free. */
 export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
-  const shape = specShape(DEFAULT_LIMITS).shape;
-  const [first, , third] = path;
-  if (first === undefined) return Object.keys(shape);
-  if (first === "environments")
-    return third === undefined ? Object.keys(environmentShape(factorTypes(DEFAULT_LIMITS)).shape) : [];
-  if (first === "matrix") return FACTOR_KEYS;
-  if (first === "database") return ["engine"];
-  if (first === "thresholds")
-    return path.length === 1 ? Object.keys(thresholdsShape().shape) : ["median", "min", "max"];
-  return [];
+  const type = path.reduce<unknown>((outer, key) => {
+    if (outer instanceof z.ZodObject) return unwrap(outer.shape[String(key)]);
+    return outer instanceof z.ZodRecord ? unwrap(outer.valueType) : undefined;
+  }, SHAPE);
+  return type instanceof z.ZodObject ? Object.keys(type.shape) : [];
+}
+
+function unwrap(type: unknown): unknown {
+  return type instanceof z.ZodOptional || type instanceof z.ZodPrefault ? unwrap(type.unwrap()) : type;
 }

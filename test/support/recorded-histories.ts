@@ -6,7 +6,7 @@
 
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import type { WorkflowHandle } from "@temporalio/client";
-import { historyFromJSON, historyToJSON } from "@temporalio/common/lib/proto-utils";
+import { historyFromJSON, historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 
 const DIRECTORY = new URL("../workflows/histories/", import.meta.url);
 

@@ -36,14 +36,10 @@ export function statementFailure(label: string, error: Error): BenchError {
 }
 
 /** A connection that cannot be had, or not again. */
-export function connectionFailure(kind: FailureKind, label: string, error: unknown, hint = ""): BenchError {
+export function connectionFailure(kind: FailureKind, label: string, error: unknown): BenchError {
   const { code = "", message } = error as DriverError;
-  return new BenchError(
-    kind,
-    `${label}: ${message.includes(code) ? message : `${code} ${message}`}${hint}`,
-    {},
-    { cause: error },
-  );
+  const what = message.includes(code) ? message : `${code} ${message}`;
+  return new BenchError(kind, `${label}: ${what}`, {}, { cause: error });
 }
 
 /** What the worker reads. Anything unexpected is a bug, and its stack goes to the log. */

@@ -37,11 +37,15 @@ function crash(): Promise<never> {
   });
 }
 
-process.once("SIGTERM", () => process.exit(NODE_EXIT.terminated));
-try {
-  await runNode(readEnvironment(process.env));
-  process.exit(0);
-} catch (error) {
-  console.error(error);
-  process.exit(NODE_EXIT.programDied);
+async function main(): Promise<void> {
+  process.once("SIGTERM", () => process.exit(NODE_EXIT.terminated));
+  try {
+    await runNode(readEnvironment(process.env));
+    process.exit(0);
+  } catch (error) {
+    console.error(error);
+    process.exit(NODE_EXIT.programDied);
+  }
 }
+
+void main();

@@ -56,7 +56,7 @@ export async function prepareInserts(table: DataTable, client: Client, { local, 
 }
 
 /** What a database has to allow: N−1 peers, two from its own node, one worker; the master's in `baseline` N−1 more. */
-export const connectionsNeeded = ({ mode, peers }: Pick<Assignment, "mode" | "peers">): number =>
+const connectionsNeeded = ({ mode, peers }: Pick<Assignment, "mode" | "peers">): number =>
   mode === "baseline" ? 2 * peers.length + 1 : peers.length + 2;
 
 /** Each node begins with its successor, so that not all of them flush to the same peer first. */
@@ -107,7 +107,7 @@ async function openLink(assignment: Assignment, { peer, copy }: Destination, dea
     return await Link.openUntil({ ...account, host, port: DATABASE_PORT, label, lostKind, copy }, deadlineUs);
   } catch (error) {
     if (error instanceof BenchError) throw error;
-    throw connectionFailure("sync", label, error, hintFor(error, assignment));
+    throw isFull(error) ? tooManyConnections(label, assignment) : connectionFailure("sync", label, error);
   }
 }
 
@@ -121,7 +121,7 @@ async function addressOf(hostname: string): Promise<string> {
   }
 }
 
-const hintFor = (error: unknown, assignment: Assignment): string =>
-  (error as { code?: string }).code === "ER_CON_COUNT_ERROR"
-    ? `; its max_connections has to be ${connectionsNeeded(assignment)} at least`
-    : "";
+const isFull = (error: unknown): boolean => (error as { code?: string }).code === "ER_CON_COUNT_ERROR";
+
+const tooManyConnections = (label: string, assignment: Assignment): BenchError =>
+  new BenchError("sync", `too many connections at ${label}, need max_connections >= ${connectionsNeeded(assignment)}`);

@@ -1,13 +1,13 @@
 /** Real MariaDB servers on a RAM disk of this machine: one loopback address each, small, and gone after the test. */
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { execFile } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createConnection } from "mysql2/promise";
 import type { Connection } from "mysql2/promise";
@@ -24,6 +24,8 @@ export interface LocalDatabase {
   readonly socketPath: string;
   /** As the operating system user, with all rights. */
   readonly connection: Connection;
+  /** Another one like it; end it yourself. */
+  connect(): Promise<Connection>;
   stop(): Promise<void>;
 }
 
@@ -47,10 +49,13 @@ export async function startLocalDatabases(count: number, peerPassword: string): 
 
 export class LocalDatabases {
   readonly all: LocalDatabase[] = [];
+  /** Room for a node program to run against them. */
+  readonly programPath: string;
   readonly #folder: string;
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.programPath = join(folder, "node.cjs");
   }
 
   /** Empties everything and gives the data tables this engine. */
@@ -98,13 +103,14 @@ async function startOne(folder: string, address: string): Promise<LocalDatabase>
   await cp(join(folder, "template"), dataDir, { recursive: true });
   const server = spawn("mariadbd", serverOptions(folder, dataDir, socketPath, address), { env: ENV, stdio: "ignore" });
   const ended = whenEnded(server);
-  const connection = await connectWhenReady(socketPath, ended);
+  const connect = () => createConnection({ socketPath, user: LOCAL_TEST_USER, database: DATABASE_NAME });
+  const connection = await retryUntilReady(connect, ended);
   async function stop(): Promise<void> {
     connection.destroy();
     server.kill("SIGKILL");
     await ended;
   }
-  return { address, socketPath, connection, stop };
+  return { address, socketPath, connection, connect, stop };
 }
 
 function serverOptions(folder: string, dataDir: string, socketPath: string, address: string): string[] {
@@ -143,19 +149,15 @@ function whenEnded(server: ChildProcess): Promise<string> {
   });
 }
 
-async function connectWhenReady(socketPath: string, ended: Promise<string>): Promise<Connection> {
+async function retryUntilReady(connect: () => Promise<Connection>, ended: Promise<string>): Promise<Connection> {
   const giveUpAt = Date.now() + READY_WITHIN_MS;
-  let end: string | undefined;
-  void ended.then((how) => {
-    end = how;
-  });
   for (;;) {
     try {
-      return await createConnection({ socketPath, user: LOCAL_TEST_USER, database: DATABASE_NAME });
+      return await connect();
     } catch (error) {
+      const end = await Promise.race([ended, delay(20, undefined)]);
       if (end !== undefined) throw new Error(`mariadbd ended before it answered: ${end}`, { cause: error });
       if (Date.now() > giveUpAt) throw new Error("mariadbd did not answer in time", { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 }

@@ -1,7 +1,10 @@
 /** Node programs as real processes on `LocalDatabases`: what provider and worker do, in a few lines. */
 
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { NODE_ENV, PROTOCOL_VERSION } from "#model/node-protocol";
 import type { Assignment, NodeFailure, NodePhase, NodeResult } from "#model/node-protocol";
 import { DIGEST_SQL, formatDigest, tupleSeed } from "#model/tuples";
@@ -9,7 +12,8 @@ import type { TupleSeedParts } from "#model/tuples";
 import { LOCAL_TEST_USER } from "#test/support/local-database";
 import type { LocalDatabase, LocalDatabases } from "#test/support/local-database";
 
-const PROGRAM = fileURLToPath(new URL("../../node/main.ts", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../../node/main.ts", import.meta.url));
+const RUN_ID = "test-p1-r1-a1";
 export const PEER_PASSWORD = "peers-of-a-test";
 
 /** A run as a test describes it; the rest is filled in. */
@@ -17,9 +21,16 @@ export type TestRun = Pick<Assignment, "mode" | "ratePerMin" | "tupleCount" | "a
 
 export interface NodeOutcome {
   readonly exitCode: number | null;
-  readonly phase: NodePhase;
+  /** `silent`: it has not shown anything. */
+  readonly phase: NodePhase | "silent";
+  readonly tuplesLocal: number;
   readonly result?: NodeResult;
   readonly failure?: NodeFailure;
+}
+
+/** Makes the program one file, as an image has it; every start is faster for it. */
+export async function bundleProgram({ programPath }: LocalDatabases): Promise<void> {
+  await build({ entryPoints: [SOURCE], outfile: programPath, bundle: true, platform: "node", format: "cjs" });
 }
 
 /** Runs one program on each database until all have ended. */
@@ -29,11 +40,22 @@ export async function runNodes(
   env: NodeJS.ProcessEnv = {},
 ): Promise<NodeOutcome[]> {
   await databases.reset(run.engine ?? "innodb");
-  const assignments = databases.all.map((_, i) => assignmentOf(databases, run, i + 1));
-  const ended = databases.all.map((database, i) => startProgram(database, i + 1, env));
-  await Promise.all(databases.all.map((database, i) => assign(database, assignments[i] as Assignment)));
-  const exitCodes = await Promise.all(ended);
-  return Promise.all(databases.all.map((database, i) => readOutcome(database, exitCodes[i] ?? null)));
+  return Promise.all(databases.all.map((_, i) => runNode(databases, run, i + 1, env)));
+}
+
+/** Runs the program of one node until it ends; its peers are whoever else runs. */
+export async function runNode(
+  databases: LocalDatabases,
+  run: TestRun,
+  nodeIndex: number,
+  env: NodeJS.ProcessEnv = {},
+): Promise<NodeOutcome> {
+  const database = databases.all[nodeIndex - 1] as LocalDatabase;
+  const child = startProgram(databases, nodeIndex, env);
+  const exited = once(child, "exit") as Promise<[code: number | null]>;
+  await assign(database, assignmentOf(databases, run, nodeIndex));
+  const [exitCode] = await exited;
+  return { exitCode, ...(await readProgress(database)) };
 }
 
 export function seedParts(databases: LocalDatabases, run: TestRun): Omit<TupleSeedParts, "nodeIndex"> {
@@ -45,18 +67,17 @@ export function seedParts(databases: LocalDatabases, run: TestRun): Omit<TupleSe
 export function proofsOf({ all }: LocalDatabases): Promise<{ rows: number; digest: string }[]> {
   return Promise.all(
     all.map(async ({ connection }) => {
-      const [[proof]] = (await connection.query(
-        `SELECT COUNT(*) AS n, CAST(${DIGEST_SQL} AS CHAR) AS digest FROM tuple`,
-      )) as unknown as [[{ n: number; digest: string }]];
+      const sql = `SELECT COUNT(*) AS n, CAST(${DIGEST_SQL} AS CHAR) AS digest FROM tuple`;
+      const [[proof]] = (await connection.query(sql)) as unknown as [[{ n: number; digest: string }]];
       return { rows: proof.n, digest: formatDigest(BigInt(proof.digest)) };
     }),
   );
 }
 
-export function assignmentOf(databases: LocalDatabases, run: TestRun, nodeIndex: number): Assignment {
+function assignmentOf(databases: LocalDatabases, run: TestRun, nodeIndex: number): Assignment {
   return {
     protocol: PROTOCOL_VERSION,
-    runId: "test-p1-r1-a1",
+    runId: RUN_ID,
     nodeIndex,
     peers: databases.all.map(({ address }, i) => ({ index: i + 1, address, hostname: `node-${i + 1}.invalid` })),
     masterIndex: 1,
@@ -75,36 +96,41 @@ export function assignmentOf(databases: LocalDatabases, run: TestRun, nodeIndex:
   };
 }
 
-export async function assign({ connection }: LocalDatabase, assignment: Assignment): Promise<void> {
+async function assign({ connection }: LocalDatabase, assignment: Assignment): Promise<void> {
   await connection.query("INSERT INTO run (run_id, assignment) VALUES (?, ?)", [
     assignment.runId,
     JSON.stringify(assignment),
   ]);
 }
 
-/** @returns The exit code. */
-export function startProgram({ socketPath }: LocalDatabase, nodeIndex: number, env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [PROGRAM], {
-    stdio: ["ignore", "ignore", "inherit"],
+export function startProgram(
+  { all, programPath }: LocalDatabases,
+  nodeIndex: number,
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess {
+  const database = all[nodeIndex - 1] as LocalDatabase;
+  return spawn(process.execPath, ["--max-semi-space-size=1", "--max-old-space-size=96", programPath], {
+    stdio: "ignore",
     env: {
       PATH: process.env["PATH"],
-      [NODE_ENV.runId]: "test-p1-r1-a1",
+      [NODE_ENV.runId]: RUN_ID,
       [NODE_ENV.nodeIndex]: String(nodeIndex),
-      MESHBENCH_SOCKET: socketPath,
+      MESHBENCH_SOCKET: database.socketPath,
       MESHBENCH_LOCAL_USER: LOCAL_TEST_USER,
       ...env,
     },
   });
-  return new Promise<number | null>((resolve) => child.once("exit", resolve));
 }
 
-async function readOutcome({ connection }: LocalDatabase, exitCode: number | null): Promise<NodeOutcome> {
-  const [[row]] = (await connection.query("SELECT phase, error, result FROM progress")) as unknown as [
-    [{ phase: NodePhase; error: string | null; result: string | null }],
-  ];
+/** What the node shows of itself. */
+export async function readProgress({ connection }: LocalDatabase): Promise<Omit<NodeOutcome, "exitCode">> {
+  const [[row]] = (await connection.query(
+    "SELECT phase, tuples_local AS tuples, error, result FROM progress",
+  )) as unknown as [[{ phase: NodePhase; tuples: number; error: string | null; result: string | null }?]];
+  if (!row) return { phase: "silent", tuplesLocal: 0 };
   return {
-    exitCode,
     phase: row.phase,
+    tuplesLocal: row.tuples,
     ...(row.error && { failure: JSON.parse(row.error) as NodeFailure }),
     ...(row.result && { result: JSON.parse(row.result) as NodeResult }),
   };

@@ -1,0 +1,166 @@
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expectedDigests } from "#model/tuples";
+import { startLocalDatabases } from "#test/support/local-database";
+import type { LocalDatabase, LocalDatabases } from "#test/support/local-database";
+import {
+  bundleProgram,
+  PEER_PASSWORD,
+  proofsOf,
+  readProgress,
+  runNode,
+  runNodes,
+  seedParts,
+  startProgram,
+} from "#test/support/node-processes";
+import type { NodeOutcome, TestRun } from "#test/support/node-processes";
+
+const NODES = 3;
+/** 0.5 s of main loop, with a last batch that is not full. */
+const RUN: TestRun = { mode: "replicated", ratePerMin: 30_000, tupleCount: 250, aggregation: 100 };
+/** More than a busy machine adds to a loop, less than a broken pacer does. */
+const SLACK_SEC = 1;
+
+const POLL = { interval: 5, timeout: 10_000 };
+
+let databases: LocalDatabases;
+beforeAll(async () => {
+  databases = await startLocalDatabases(NODES, PEER_PASSWORD);
+  await bundleProgram(databases);
+});
+afterAll(() => databases?.stop());
+
+async function expectProven(run: TestRun, outcomes: readonly NodeOutcome[]): Promise<void> {
+  expect(outcomes.map(({ phase, exitCode, failure }) => ({ phase, exitCode, failure }))).toEqual(
+    Array.from({ length: NODES }, () => ({ phase: "done", exitCode: 0 })),
+  );
+  const digests = await expectedDigests(seedParts(databases, run));
+  const rows = NODES * run.tupleCount;
+  expect(await proofsOf(databases)).toEqual(digests.map((digest) => ({ rows, digest })));
+}
+
+describe("every database ends with exactly the expected tuples", () => {
+  test.for<Partial<TestRun>>([
+    { mode: "replicated", engine: "innodb", warmupSec: 0.3 },
+    { mode: "replicated", engine: "memory", release: "polled", observe: "off" },
+    { mode: "baseline", engine: "innodb", warmupSec: 0.3 },
+    { mode: "baseline", engine: "memory", aggregation: 7 },
+    { mode: "replicated", client: "literal", warmupSec: 0.3 },
+    { mode: "baseline", client: "literal" },
+    { mode: "replicated", masterIndex: 3, aggregation: 1 },
+  ])("with %o", async (factors) => {
+    const run = { ...RUN, ...factors };
+    const outcomes = await runNodes(databases, run);
+    expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    await expectProven(run, outcomes);
+  });
+});
+
+test("nodes report what they measured, and left the barrier together", async () => {
+  const outcomes = await runNodes(databases, RUN);
+  for (const { result } of outcomes) {
+    expect(result).toMatchObject({ tupleCount: 250, expectedSec: 0.5, reconnects: 0, saturatedBatches: 0 });
+    expect(result?.elapsedSec).toBeGreaterThanOrEqual(0.5);
+    expect(result?.elapsedSec).toBeLessThan(0.5 + SLACK_SEC);
+    for (const lateness of [result?.latenessLocal, result?.latenessRemote, result?.latenessPacing]) {
+      expect(lateness?.count).toBe(250);
+    }
+    expect(result?.clocksAtEnd.map(({ peer }) => peer).toSorted()).toEqual([1, 2, 3]);
+    expect(result?.facts["database_version"]).toMatch(/^\d/);
+  }
+  const left = outcomes.map(({ result }) => result?.releasedAtMasterUs ?? Number.NaN);
+  // A millisecond or two on a quiet machine; plain polling has up to 50.
+  expect(Math.max(...left) - Math.min(...left)).toBeLessThan(40_000);
+});
+
+test("a schedule stretched by 5 % shows as a deviation of 5 %", async () => {
+  const run = { ...RUN, tupleCount: 1_200 };
+  const outcomes = await runNodes(databases, run, { MESHBENCH_TEST: "1", MESHBENCH_STRETCH: "1.05" });
+  for (const { result } of outcomes) {
+    const { elapsedSec = 0, expectedSec = 1 } = result ?? {};
+    expect((100 * (elapsedSec - expectedSec)) / expectedSec).toBeGreaterThan(4.9);
+    expect((100 * (elapsedSec - expectedSec)) / expectedSec).toBeLessThan(6);
+  }
+});
+
+test("a staggered node starts later and takes as long", async () => {
+  const run: TestRun = { ...RUN, phase: "staggered", phaseOffsetMs: 400 };
+  const outcomes = await runNodes(databases, run);
+  await expectProven(run, outcomes);
+  for (const { result } of outcomes) expect(result?.elapsedSec).toBeLessThan(0.5 + 0.4);
+});
+
+test("connections that break in the main loop cost no tuple and bring no duplicate", async () => {
+  const run = { ...RUN, ratePerMin: 60_000, tupleCount: 2_000, aggregation: 10 };
+  const running = runNodes(databases, run);
+  const victim = databases.all[1] as LocalDatabase;
+  await expect.poll(async () => (await readProgress(victim)).phase, POLL).toBe("main");
+  const [peers] = await victim.connection.query("SELECT id FROM information_schema.processlist WHERE user = 'peer'");
+  for (const { id } of peers as { id: number }[]) await victim.connection.query(`KILL ${id}`);
+  const outcomes = await running;
+  await expectProven(run, outcomes);
+  expect(outcomes.map(({ result }) => result?.reconnects)).toEqual([1, 0, 1]);
+});
+
+describe("a node that cannot take part says why", () => {
+  test("when a node is missing at the barrier", async () => {
+    await databases.reset("innodb");
+    const run = { ...RUN, barrierTimeoutSec: 1 };
+    const outcomes = await Promise.all([1, 3].map((index) => runNode(databases, run, index)));
+    for (const { phase, exitCode, failure } of outcomes) {
+      expect({ phase, exitCode }).toEqual({ phase: "failed", exitCode: 0 });
+      expect(failure).toEqual({ kind: "barrier", message: "2 of 3 nodes arrived, node 2 is missing" });
+    }
+  });
+
+  test("when a peer has no connection left for it", async () => {
+    await databases.reset("innodb");
+    const { connection, address } = databases.all[1] as LocalDatabase;
+    await connection.query("SET GLOBAL max_connections = 10");
+    // Ten connections and one more for an administrator: the tests' own is the eleventh.
+    const idle = await Promise.all(Array.from({ length: 10 }, () => (databases.all[1] as LocalDatabase).connect()));
+    try {
+      const { failure } = await runNode(databases, { ...RUN, barrierTimeoutSec: 0.5 }, 1);
+      expect(failure?.kind).toBe("sync");
+      expect(failure?.message).toBe(`too many connections at node 2 (${address}), need max_connections >= 5`);
+    } finally {
+      for (const one of idle) one.destroy();
+      await connection.query("SET GLOBAL max_connections = 300");
+    }
+  });
+
+  test("when a peer's name has no address", async () => {
+    await databases.reset("innodb");
+    const { failure } = await runNode(databases, { ...RUN, resolve: "names", barrierTimeoutSec: 0.5 }, 1);
+    expect(failure?.kind).toBe("dns");
+    expect(failure?.message).toContain("node-2.invalid has no address");
+  });
+
+  test("when the worker speaks another protocol", async () => {
+    await databases.reset("innodb");
+    const { failure } = await runNode(databases, { ...RUN, protocol: 99 }, 1);
+    expect(failure).toEqual({ kind: "protocol", message: "this node speaks version 1, the worker 99" });
+  });
+
+  test("when the table of a database is full", async () => {
+    await databases.reset("memory");
+    const small = databases.all[2] as LocalDatabase;
+    await small.connection.query("SET max_heap_table_size = 16384");
+    await small.connection.query("ALTER TABLE tuple MAX_ROWS = 10");
+    const running = [1, 2, 3].map((index) => runNode(databases, { ...RUN, tupleCount: 2_000 }, index));
+    const failures = (await Promise.race(running.map((one) => one.then((outcome) => [outcome])))).map(
+      ({ failure }) => failure,
+    );
+    expect(failures[0]?.kind).toBe("disk full");
+    await Promise.all(running);
+  });
+});
+
+test("SIGTERM ends a node at once", async () => {
+  await databases.reset("innodb");
+  const child = startProgram(databases, 1);
+  const exited = once(child, "exit");
+  await expect.poll(async () => (await readProgress(databases.all[0] as LocalDatabase)).phase, POLL).toBe("waiting");
+  child.kill("SIGTERM");
+  expect(await exited).toEqual([143, null]);
+});

@@ -10,7 +10,7 @@ import { BenchError } from "#model/errors";
 
 /** No API call is waited for any longer, so that a hanging engine is noticed. */
 export const CALL_TIMEOUT_MS = 15_000;
-const RETRIES = { retries: 4, minTimeout: 100, factor: 3 } as const;
+const RETRIES = { retries: 4, minTimeout: 100, factor: 2 } as const;
 
 type EngineOutcome = "answered" | "cut off" | "timed out";
 
@@ -72,7 +72,7 @@ export class DockerEngine {
   }
 
   /**
-   * Repeats an action as long as the engine stumbles, a few seconds at most. The action must be safe to repeat: it looks
+   * Repeats an action as long as the engine stumbles, a second or two at most. The action must be safe to repeat: it looks
    * first, then does what is missing.
    * @throws {BenchError} `engine unavailable` when the engine does not answer, hangs or goes on failing.
    */

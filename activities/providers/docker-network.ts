@@ -69,7 +69,8 @@ export async function ensureNetwork(
   routes: readonly Subnet[],
   signal: AbortSignal,
 ): Promise<RunNetwork> {
-  const refused: Subnet[] = [];
+  /** First addresses of blocks that the engine did not give, though nothing we see occupies them. */
+  const refused = new Set<number>();
   return engine.converge(signal, async () => {
     for (;;) {
       const networks = await engine.call("list networks", signal, (docker, abortSignal) =>
@@ -78,19 +79,24 @@ export async function ensureNetwork(
       const existing = oldestOf(networks.filter(({ Labels }) => belongsToRun(Labels, wanted.runId)));
       if (existing) return existing;
       refuseForeignName(networks, wanted);
-      const subnet = chooseSubnet(wanted, [...refused, ...poolRoutes(routes), ...networks.flatMap(subnetsOfNetwork)]);
-      if (!(await tryCreate(engine, wanted, subnet, signal))) refused.push(subnet);
+      const subnet = chooseSubnet(wanted, [...poolRoutes(routes), ...networks.flatMap(subnetsOfNetwork)], refused);
+      if (!(await tryCreate(engine, wanted, subnet, signal))) refused.add(subnet.base);
       else await removeDuplicates(engine, wanted.runId, signal);
     }
   });
 }
 
-function chooseSubnet({ runId, nodes, host }: WantedNetwork, taken: readonly Subnet[]): Subnet {
+function chooseSubnet(
+  { runId, nodes, host }: WantedNetwork,
+  taken: readonly Subnet[],
+  refused: ReadonlySet<number>,
+): Subnet {
   const prefix = prefixFor(nodes);
-  const [subnet] = freeSubnets(runId, prefix, taken);
-  if (subnet) return subnet;
-  const inPool = taken.filter((other) => overlaps(other, POOL)).length;
-  const message = `no /${prefix} is free in ${formatSubnet(POOL)}: ${inPool} networks and routes occupy it`;
+  for (const subnet of freeSubnets(runId, prefix, taken)) {
+    if (!refused.has(subnet.base)) return subnet;
+  }
+  const inTheWay = taken.filter((other) => overlaps(other, POOL)).length + refused.size;
+  const message = `no /${prefix} is free in ${formatSubnet(POOL)}: ${inTheWay} networks and routes are in the way`;
   throw new BenchError("address pool", message, { host });
 }
 

@@ -29,7 +29,7 @@ export interface ProviderHarness {
 }
 
 const DEADLINE_AT = new Date(Date.now() + 10 * 60_000).toISOString();
-const HOST_SECRET = "canary-host-secret";
+export const HOST_SECRET = "canary-host-secret";
 const NEVER = new AbortController().signal;
 
 export function describeProviderContract(name: string, openHarness: () => Promise<ProviderHarness>): void {

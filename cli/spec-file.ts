@@ -42,7 +42,8 @@ export async function loadPlan({ spec: name, set, env, limits }: SpecRequest): P
   const { value, applied, issues } = applyOverrides(text.value, { set, env });
   const found = checkInput(value, limits);
   if (found.plan && issues.length === 0) return found.plan;
-  throw new InputError([...issues, ...found.issues.map((issue) => atItsPlace(issue, { text, applied, file: shown }))]);
+  const placed = found.issues.map((issue) => atItsPlace(issue, { text, applied, file: shown }));
+  throw new InputError([...issues, ...placed.toSorted(byPlace)]);
 }
 
 function locateSpec(name: string): { path: string; shown: string } {
@@ -72,6 +73,10 @@ function atItsPlace(issue: InputIssue, { text, applied, file }: Origin): InputIs
   if (override) return { ...issue, field: `--set ${override.key}` };
   return { ...issue, file, ...placeOf(issue.field, text.places) };
 }
+
+/** Flags first, then as one reads the file. */
+const byPlace = (a: InputIssue, b: InputIssue): number =>
+  (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 
 /** At the place, inside it, or around it where the file itself has nothing there. */
 function isAbout(field: string, place: string, places: SpecText["places"]): boolean {

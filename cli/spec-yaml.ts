@@ -5,7 +5,7 @@
  */
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar } from "yaml";
-import type { Document, Node, YAMLMap } from "yaml";
+import type { Node, YAMLMap, YAMLParseError } from "yaml";
 import { InputError } from "#model/errors";
 import type { InputIssue } from "#model/errors";
 import { formatPath } from "#model/field-path";
@@ -26,25 +26,20 @@ export interface SpecText {
 
 /** @throws {InputError} Where it is no YAML of this kind; all such mistakes, with file, line and column. */
 export function parseSpecYaml(text: string, file: string): SpecText {
-  const lines = new LineCounter();
-  const reader = new Reader(file, lines);
-  const document = parseOrRefuse(text, lines, file);
-  for (const { code, message, pos } of document.errors) {
-    reader.refuse("spec", code, `not valid YAML: ${message.split("\n")[0]}`, pos[0]);
-  }
-  const value = document.errors.length > 0 ? undefined : reader.read(document.contents, []);
+  const lineCounter = new LineCounter();
+  const reader = new Reader(file, lineCounter);
+  const document = parseDocument(text, { schema: "failsafe", lineCounter, prettyErrors: false, uniqueKeys: false });
+  // Only the first: what follows a broken place is mostly its consequence.
+  const [broken] = document.errors;
+  const value = broken
+    ? reader.refuse("spec", broken.code, wordsOf(broken), broken.pos[0])
+    : reader.read(document.contents);
   if (reader.issues.length > 0) throw new InputError(reader.issues);
   return { value, places: reader.places };
 }
 
-function parseOrRefuse(text: string, lineCounter: LineCounter, file: string): Document.Parsed {
-  try {
-    return parseDocument(text, { schema: "failsafe", lineCounter, prettyErrors: false, uniqueKeys: false });
-  } catch (error) {
-    // The parser descends by recursion; brackets without end exhaust its stack.
-    if (!(error instanceof RangeError)) throw error;
-    throw new InputError([{ field: "spec", value: undefined, rule: "nested too deeply", file }]);
-  }
+function wordsOf({ code, message }: YAMLParseError): string {
+  return code === "RESOURCE_EXHAUSTION" ? "nested too deeply" : `not valid YAML: ${message.split("\n")[0]}`;
 }
 
 class Reader {
@@ -58,7 +53,7 @@ class Reader {
     this.#lines = lines;
   }
 
-  read(node: Node | null, path: FieldPath): unknown {
+  read(node: Node | null, path: FieldPath = []): unknown {
     const field = formatPath(path);
     const offset = node?.range?.[0] ?? 0;
     this.places.set(field, this.#placeAt(offset));

@@ -26,7 +26,6 @@ function planOf(pointCount: number): Plan {
       sizing: { ...sizing, bufferPoolMib: 128 + index, redoLogMib: 96 + index, ramDiskMib: 1024 + index },
       rowsPerDatabase: 10_000,
       memoryNeededMib: 512,
-      ramDiskNeededMib: 64,
       deadlineSec: 3_000 + index,
       estimatedSec: 90 + index / 10,
       notes: ["the last batch of each node is partial"],

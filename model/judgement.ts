@@ -143,11 +143,8 @@ function checkDatabases({ run, proofs, expectedDigests }: RunMeasurements): Fail
     return difference === undefined ? [] : [`node ${proof.node} ${difference}`];
   });
   if (mismatches.length === 0) return undefined;
-  const others = mismatches.length - 1;
-  return {
-    kind: "digest mismatch",
-    message: `${mismatches[0]}${others === 0 ? "" : `, and ${others} more nodes differ`}`,
-  };
+  const extent = mismatches.length === 1 ? "" : `, ${mismatches.length} of ${proofs.length} databases differ`;
+  return { kind: "digest mismatch", message: `${mismatches[0]}${extent}` };
 }
 
 function describeDifference(

@@ -1,6 +1,9 @@
 /** The looks of a report: light and dark, on screens and on paper, from this text alone. */
 
-import { INK } from "#report/charts/palette";
+import { ARM_COLOURS, INK } from "#report/charts/palette";
+
+const onBlack = ({ onWhite, onBlack: colour }: (typeof ARM_COLOURS)[number]): string =>
+  `.plot svg [fill="${onWhite}"] { fill: ${colour}; } .plot svg [stroke="${onWhite}"] { stroke: ${colour}; }`;
 
 export const REPORT_STYLE = `
 :root {
@@ -8,19 +11,20 @@ export const REPORT_STYLE = `
   --paper: #ffffff; --text: #1b1f24; --muted: #59636e; --line: #d8dde3; --grid: #e4e7eb; --zero: #8a939d; --soft: #f5f7f9;
   --good: #1a7f37; --warning: #9a6700; --bad: #cf222e;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #14171b; --text: #e8ebee; --muted: #a2abb5; --line: #343b43; --grid: #2a3037; --zero: #77818c; --soft: #1c2026;
     --good: #4ac26b; --warning: #d4a72c; --bad: #ff7b72;
   }
+${ARM_COLOURS.map(onBlack).join("\n")}
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; background: var(--paper); color: var(--text);
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 76rem; background: var(--paper); color: var(--text);
   font: 15px/1.5 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 h1 { margin: 0; font-size: 1.7rem; line-height: 1.2; }
 h2 { margin: 2.75rem 0 .75rem; font-size: 1.2rem; }
 p { margin: .5rem 0; max-width: 48rem; }
-.facts { color: var(--muted); }
+.facts { color: var(--muted); max-width: none; }
 .verdict { margin: 1.25rem 0; padding: .8rem 1rem; border: 1px solid var(--line); border-left: 5px solid; border-radius: 6px;
   background: var(--soft); max-width: none; }
 .verdict strong { font-size: 1.1rem; }
@@ -30,7 +34,7 @@ p { margin: .5rem 0; max-width: 48rem; }
 .counts li { padding: .3rem .75rem; border: 1px solid var(--line); border-radius: 6px; }
 .counts b { font-variant-numeric: tabular-nums; font-size: 1.1rem; margin-right: .25rem; }
 .counts .none { color: var(--muted); }
-.mind { padding-left: 1.1rem; max-width: 60rem; } .mind li { margin: .2rem 0; }
+.limits { padding-left: 1.1rem; max-width: 60rem; } .limits li { margin: .2rem 0; }
 .plot { margin: 0 0 2rem; overflow-x: auto; }
 .plot svg { display: block; max-width: 100%; height: auto; }
 .plot svg text { font-family: inherit; }

@@ -11,14 +11,13 @@ import { html, Markup } from "#report/markup";
 import {
   DEVIATION_INTERVAL,
   DEVIATION_MEDIAN,
-  DEVIATION_RANGE,
   factorColumns,
   LATENESS_LOCAL_P50,
   LATENESS_LOCAL_P99,
   LATENESS_REMOTE_P50,
   LATENESS_REMOTE_P99,
   medianText,
-  NOTES,
+  notesColumn,
   STATUSES,
   VALID_COUNT,
 } from "#report/point-columns";
@@ -65,11 +64,11 @@ export function formatHtml(data: ReportData, plots: readonly InlinePlot[]): stri
 function pageHead(data: ReportData): Markup {
   const { sweep, spec } = data;
   const verdict = verdictOf(data);
-  const mind = warnings(data);
+  const limits = warnings(data);
   return html`<header>
     <h1>${printable(sweep.name)}</h1>
     <p class="facts">
-      Sweep ${code(sweep.sweepId)} · started ${sweep.startedAt} · seed ${spec.seed} · order ${spec.order}
+      Sweep ${code(sweep.sweepId)} · started ${utc(sweep.startedAt)} · seed ${spec.seed} · order ${spec.order}
     </p>
     <div class="verdict ${verdict.tone}">
       <strong>${verdict.text}</strong>
@@ -79,10 +78,10 @@ function pageHead(data: ReportData): Markup {
     </div>
     ${counts(data.rows)}
     ${
-      mind.length > 0
-        ? html`<h2>Mind</h2>
-            <ul class="mind">
-              ${mind.map((one) => html`<li>${printable(one)}</li>`)}
+      limits.length > 0
+        ? html`<h2>Limits of these results</h2>
+            <ul class="limits">
+              ${limits.map((one) => html`<li>${printable(one)}</li>`)}
             </ul>`
         : ""
     }
@@ -104,19 +103,18 @@ function counts(rows: readonly RunRow[]): Markup {
 const figure = ({ svg, title }: InlinePlot): Markup =>
   html`<figure class="plot" role="img" aria-label="${title}">${new Markup(svg)}</figure>`;
 
-function pointsTable({ rows, points }: ReportData): Markup {
+function pointsTable({ rows, points, misses }: ReportData): Markup {
   const columns = [
     ...factorColumns(rows),
     VALID_COUNT,
     DEVIATION_MEDIAN,
     DEVIATION_INTERVAL,
-    DEVIATION_RANGE,
     LATENESS_REMOTE_P50,
     LATENESS_REMOTE_P99,
     LATENESS_LOCAL_P50,
     LATENESS_LOCAL_P99,
     STATUSES,
-    NOTES,
+    notesColumn(misses),
   ];
   return html`<p>Medians over VALID runs. Deviation is that of a run's slowest node; lateness is in milliseconds.</p>
     ${table(
@@ -202,7 +200,7 @@ function runsTable({ rows }: ReportData): Markup {
   const columns: Column<RunRow>[] = [
     { title: "run", cell: ({ run_id }) => code(run_id) },
     { title: "point", cell: (row) => printable(describeFactors(row, varying)) },
-    { title: "started", cell: ({ started_at }) => started_at.slice(0, 19).replace("T", " ") },
+    { title: "started", cell: ({ started_at }) => utc(started_at) },
     {
       title: "status",
       cell: (row) =>
@@ -216,6 +214,9 @@ function runsTable({ rows }: ReportData): Markup {
   return html`<p>Every attempt, in the order they were measured.</p>
     ${table(columns, rows)}`;
 }
+
+/** `2026-11-20 22:00:05 UTC` */
+const utc = (iso: string): string => `${iso.slice(0, 19).replace("T", " ")} UTC`;
 
 const figureText = (value: number | null): string => (value === null ? "–" : formatFigure(value));
 

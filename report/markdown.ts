@@ -7,7 +7,7 @@ import {
   DEVIATION_MEDIAN,
   factorColumns,
   LATENESS_REMOTE_P99,
-  NOTES,
+  notesColumn,
   STATUSES,
   VALID_COUNT,
 } from "#report/point-columns";
@@ -26,7 +26,7 @@ export function formatMarkdown(data: ReportData, plots: readonly { path: string;
     `# ${inline(sweep.name)}`,
     `${SIGN[verdict.tone]} **${inline(verdict.text)}**`,
     list([...findings(data).map(inline), `Runs: ${inline(statusText(rows) || "none yet")}`]),
-    ...section("Mind", list(warnings(data).map(inline))),
+    ...section("Limits of these results", list(warnings(data).map(inline))),
     ...section("Points", pointTable(data.points, data)),
     ...section("Plots", plots.map(({ path, title }) => `![${inline(title)}](${path})`).join("\n\n")),
     ...section(
@@ -54,7 +54,7 @@ export function formatMarkdown(data: ReportData, plots: readonly { path: string;
 /** A heading and its text; nothing where there is no text. */
 const section = (heading: string, text: string): string[] => (text === "" ? [] : [`## ${heading}`, text]);
 
-function pointTable(points: readonly PointSummary[], { rows }: ReportData): string {
+function pointTable(points: readonly PointSummary[], { rows, misses }: ReportData): string {
   const columns = [
     ...factorColumns(rows),
     VALID_COUNT,
@@ -62,7 +62,7 @@ function pointTable(points: readonly PointSummary[], { rows }: ReportData): stri
     DEVIATION_INTERVAL,
     LATENESS_REMOTE_P99,
     STATUSES,
-    NOTES,
+    notesColumn(misses),
   ];
   const aligned = columns.map(({ title, align }) => ({ title, isNumber: align === "right" }));
   return table(

@@ -8,6 +8,7 @@ import {
   type PointSummary,
 } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
+import type { ThresholdMiss } from "#model/thresholds";
 import { FACTOR_NAMES, formatFactor, varyingFactors } from "#report/factors";
 import { formatFigure, printable } from "#report/format";
 import { statusText } from "#report/status-text";
@@ -50,23 +51,21 @@ export const DEVIATION_INTERVAL: PointColumn = {
   },
 };
 
-export const DEVIATION_RANGE: PointColumn = {
-  title: "least to most %",
-  align: "right",
-  text({ rows }) {
-    const summary = summariseColumn(rows, "deviation_pct");
-    return summary ? `${formatFigure(summary.min)} to ${formatFigure(summary.max)}` : "–";
-  },
-};
-
 export const STATUSES: PointColumn = { title: "runs", align: "left", text: ({ rows }) => statusText(rows) };
 
-export const NOTES: PointColumn = { title: "notes", align: "left", text: (point) => pointNotes(point).join("; ") };
+/** @param misses - Of the sweep's thresholds, where the caller knows them. */
+export const notesColumn = (misses: readonly ThresholdMiss[] = []): PointColumn => ({
+  title: "notes",
+  align: "left",
+  text: (point) => pointNotes(point, misses).join("; "),
+});
 
 /** What a reader has to know before quoting the line. */
-export function pointNotes({ rows, valid, quotable, deadlineCount }: PointSummary): string[] {
+function pointNotes(point: PointSummary, misses: readonly ThresholdMiss[]): string[] {
+  const { rows, valid, quotable, deadlineCount } = point;
   const isolation = rows[0]?.isolation;
   return [
+    misses.some((miss) => miss.point === point) && "threshold missed",
     valid.length === 0 && "no VALID run",
     valid.length > 0 && !quotable && "not quotable: under 30 s",
     valid.length > 0 && valid.length < 6 && "no interval below 6",

@@ -7,7 +7,7 @@ import {
   DEVIATION_MEDIAN,
   factorColumns,
   LATENESS_REMOTE_P99,
-  NOTES,
+  notesColumn,
   STATUSES,
   VALID_COUNT,
 } from "#report/point-columns";
@@ -22,7 +22,7 @@ export function formatSweepTable(rows: readonly RunRow[]): string {
     DEVIATION_INTERVAL,
     LATENESS_REMOTE_P99,
     STATUSES,
-    NOTES,
+    notesColumn(),
   ];
   const lines = [
     columns.map(({ title }) => title),

@@ -1,7 +1,7 @@
 /** What a sweep shows, and what a reader has to know before believing it. */
 
 import { countStatuses, hitDeadline, replacedAttempts, summariseColumn, type PointSummary } from "#model/point-summary";
-import { formatThreshold } from "#model/thresholds";
+import { formatThreshold, type ThresholdMiss } from "#model/thresholds";
 import { describeFactors } from "#report/factors";
 import { formatFigure } from "#report/format";
 import { medianText } from "#report/point-columns";
@@ -67,11 +67,15 @@ function isolationWarnings({ points }: ReportData): string[] {
   );
 }
 
+/** One line a threshold, with the point furthest from it; the table marks the others. */
 function thresholdWarnings({ misses }: ReportData): string[] {
-  return misses.map(({ threshold, point, observed }) => {
-    const where = `${armOf(point)}, ${describeFactors(point.factors, ["nodes", "rate_per_min"])}`;
-    const found = observed === null ? "no VALID run has the figure" : `found ${formatFigure(observed)}`;
-    return `Threshold ${formatThreshold(threshold)} missed at ${where}: ${found}.`;
+  return [...Map.groupBy(misses, ({ threshold }) => threshold)].map(([threshold, its]) => {
+    const sign = threshold.comparison.startsWith("<") ? 1 : -1;
+    const severity = ({ observed }: ThresholdMiss) => (observed === null ? Infinity : observed * sign);
+    const worst = its.reduce((a, b) => (severity(b) > severity(a) ? b : a));
+    const found = worst.observed === null ? "no VALID run has the figure" : `found ${formatFigure(worst.observed)}`;
+    const where = `${armOf(worst.point)}, ${describeFactors(worst.point.factors, ["nodes", "rate_per_min"])}`;
+    return `Threshold ${formatThreshold(threshold)} missed at ${amount(its.length, "point")}, furthest at ${where}: ${found}.`;
   });
 }
 

@@ -1,19 +1,29 @@
 /** How an arm and a result look in every plot. */
 
+export const INK = { text: "#1b1f24", muted: "#59636e", grid: "#e4e7eb", zero: "#8a939d", paper: "#ffffff" } as const;
+
 /** Okabe & Ito's colours, told apart with every kind of colour vision; those that also stand out from white come first. */
-const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
+export const ARM_COLOURS = [
+  { onWhite: "#0072B2", onBlack: "#4DA3E0" },
+  { onWhite: "#D55E00", onBlack: "#FF8C42" },
+  { onWhite: "#009E73", onBlack: "#2EC79B" },
+  { onWhite: "#CC79A7", onBlack: "#E09AC2" },
+  { onWhite: "#E69F00", onBlack: "#F2B632" },
+  { onWhite: "#56B4E9", onBlack: "#8CD0F5" },
+] as const;
 /** A second sign beside the colour, for print in black and white. */
 const SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right"];
 
 /** The scales that give every environment the same look in all plots of a report. */
 export function armScales(environments: readonly string[]) {
   return {
-    color: { domain: [...environments], range: environments.map((_, i) => COLOURS[i % COLOURS.length] ?? "#000") },
+    color: {
+      domain: [...environments],
+      range: environments.map((_, i) => ARM_COLOURS[i % ARM_COLOURS.length]?.onWhite ?? INK.text),
+    },
     shape: { domain: [...environments], range: environments.map((_, i) => SHAPES[i % SHAPES.length] ?? "circle") },
   };
 }
-
-export const INK = { text: "#1b1f24", muted: "#59636e", grid: "#e4e7eb", zero: "#8a939d", paper: "#ffffff" } as const;
 
 /** Of every plot. Families from generic to certain: a browser has one of them, and PNGs bring DejaVu Sans. */
 export const CHART_CONFIG = {

@@ -20,7 +20,7 @@ export function planCommand(): Command {
     .option("--env <names>", "only these environments, separated by commas")
     .option("--json", "print one JSON document")
     .action(async (spec: string, { set, env, json = false }: PlanOptions) => {
-      const plan = await loadPlan({ spec, set, env: env?.split(","), limits: await readLimits() });
+      const plan = await loadPlan({ spec, set, env: env?.split(","), limits: readLimits() });
       const setKeys = set.map((text) => text.slice(0, text.indexOf("=")));
       printData(json, planDocument(plan, setKeys), planText(plan, setKeys));
     });

@@ -5,7 +5,6 @@ import type { SearchAttributePair } from "@temporalio/common";
 import type { RunStatus } from "#model/errors";
 import type { RunSpec } from "#model/run";
 import type { SEARCH_ATTRIBUTES } from "#model/search-attributes";
-import type { Spec } from "#model/spec";
 
 type AttributeName<Type> = {
   [Name in keyof typeof SEARCH_ATTRIBUTES]: (typeof SEARCH_ATTRIBUTES)[Name] extends Type ? Name : never;
@@ -46,7 +45,3 @@ export const describeRunFully = (run: RunSpec): string =>
     `aggregation ${run.point.aggregation}, ${run.point.durationSec} s, ${run.point.engine}, ${run.point.client}`,
     `host ${run.environment.host} (${run.environment.provider}), ${run.point.cpus} CPUs, ${run.point.memoryMib} MiB`,
   ].join("\n\n");
-
-/** For whoever starts a sweep: `staticSummary`. */
-export const describeSweep = ({ name, environments }: Spec, runsPlanned: number): string =>
-  `${name}: ${runsPlanned} runs on ${environments.map((environment) => environment.name).join(", ")}`;

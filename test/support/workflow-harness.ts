@@ -11,12 +11,13 @@ import type { HostActivities, StoreActivities } from "#activities/index";
 import { withHeartbeats } from "#activities/step";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import { askTemporalForRun, createTemporalActivities } from "#activities/temporal";
-import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
 import type { HostQueue } from "#model/host-queue";
 import type { RunRow } from "#model/result-row";
 import type { RunSpec, SweepRecord } from "#model/run";
 import { rowOfUnfinishedRun } from "#model/run-row";
 import { getHostQueueQuery } from "#workflows/messages";
+import type { SweepInput, SweepSummary } from "#workflows/messages";
 import { bundleWorkflows, startTemporal } from "#test/support/temporal";
 
 export type StepName = keyof HostActivities;
@@ -151,6 +152,15 @@ export class FakeStore {
     return this.rows.filter(({ run_id }) => run_id === runId);
   }
 
+  /** Run ids and statuses, in the order they were recorded. */
+  verdictsOf(sweepId: string): string[] {
+    return this.rows.filter(({ sweep_id }) => sweep_id === sweepId).map(({ run_id, status }) => `${run_id} ${status}`);
+  }
+
+  statusesOf(sweepId: string): string[] {
+    return this.sweeps.filter((sweep) => sweep.sweepId === sweepId).map(({ status }) => status);
+  }
+
   activities(): StoreActivities {
     return {
       saveSweep: async ({ sweep }) => void this.sweeps.push(sweep),
@@ -202,8 +212,20 @@ export class WorkflowHarness {
     });
   }
 
+  startSweep(input: SweepInput) {
+    return this.client.workflow.start<(input: SweepInput) => Promise<SweepSummary>>("sweepWorkflow", {
+      workflowId: sweepWorkflowId(input.sweepId),
+      taskQueue: WORKFLOW_QUEUE,
+      args: [input],
+    });
+  }
+
   hostQueue(host: string): Promise<HostQueue> {
     return this.client.workflow.getHandle(hostWorkflowId(host)).query(getHostQueueQuery);
+  }
+
+  async hostQueueStatus(host: string): Promise<string> {
+    return (await this.client.workflow.getHandle(hostWorkflowId(host)).describe()).status.name;
   }
 
   async close(): Promise<void> {

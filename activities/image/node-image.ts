@@ -28,7 +28,6 @@ export const NODE_CAPABILITIES = ["KILL", "SETGID", "SETUID"] as const;
 
 const REPOSITORY = "meshbench-node";
 const CHECKOUT = join(import.meta.dirname, "..", "..");
-const RECIPE = join(CHECKOUT, "infra", "node-image");
 
 /** In infra/node-image/: what the Debian tree and its data directory are made of. A change takes a minute to build. */
 export const ROOTFS_RECIPE = ["rootfs.sh", "packages.txt", "prepare-data.sh", "database.cnf"] as const;
@@ -54,13 +53,14 @@ export async function nodeImageTag(): Promise<string> {
 }
 
 /** @throws {Error} The node program does not compile. */
-export async function readNodeImageInputs(): Promise<NodeImageInputs> {
+export async function readNodeImageInputs(checkout = CHECKOUT): Promise<NodeImageInputs> {
   const schema = nodeSchema("mariadb");
-  const program = bundleNodeProgram(join(CHECKOUT, "node", "main.ts"));
-  const nodeVersion = await pinnedNodeVersion();
-  const rootfsDigest = digestOf({ ...(await readRecipe(ROOTFS_RECIPE)), schema });
+  const program = bundleNodeProgram(checkout);
+  const nodeVersion = await pinnedNodeVersion(checkout);
+  const rootfsDigest = digestOf({ ...(await readRecipe(checkout, ROOTFS_RECIPE)), schema });
   const protocol = String(PROTOCOL_VERSION);
-  const digest = digestOf({ ...(await readRecipe(TOP_RECIPE)), rootfsDigest, program, nodeVersion, protocol });
+  const top = await readRecipe(checkout, TOP_RECIPE);
+  const digest = digestOf({ ...top, rootfsDigest, program, nodeVersion, protocol });
   return { tag: `${REPOSITORY}:${digest.slice(0, 16)}`, digest, rootfsDigest, nodeVersion, schema, program };
 }
 
@@ -77,11 +77,11 @@ export function digestOf(parts: Readonly<Record<string, string | Uint8Array>>): 
  * One file that runs without `node_modules`. White space and syntax are minified, names are kept: half the source for
  * the runtime to hold in memory, and stack traces still say where.
  */
-export function bundleNodeProgram(entry: string): Uint8Array {
+function bundleNodeProgram(checkout: string): Uint8Array {
   const { outputFiles } = buildSync({
-    entryPoints: [entry],
+    entryPoints: [join(checkout, "node", "main.ts")],
     // Paths in the output are relative to this: every checkout gives the same bytes.
-    absWorkingDir: CHECKOUT,
+    absWorkingDir: checkout,
     bundle: true,
     write: false,
     platform: "node",
@@ -94,17 +94,18 @@ export function bundleNodeProgram(entry: string): Uint8Array {
     banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
   });
   const [file] = outputFiles;
-  if (file === undefined) throw new Error(`esbuild made nothing of ${entry}`);
+  if (file === undefined) throw new Error("esbuild made nothing of node/main.ts");
   return file.contents;
 }
 
-async function readRecipe(names: readonly string[]): Promise<Record<string, Uint8Array>> {
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(RECIPE, name))])));
+async function readRecipe(checkout: string, names: readonly string[]): Promise<Record<string, Uint8Array>> {
+  const read = (name: string) => readFile(join(checkout, "infra", "node-image", name));
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)])));
 }
 
 /** The version that package-lock.json pins, whatever Node runs this. */
-async function pinnedNodeVersion(): Promise<string> {
-  const file = join(CHECKOUT, "node_modules", "node", "package.json");
+async function pinnedNodeVersion(checkout: string): Promise<string> {
+  const file = join(checkout, "node_modules", "node", "package.json");
   const { version }: { version: string } = JSON.parse(await readFile(file, "utf8"));
   return version;
 }

@@ -15,7 +15,7 @@ import { IMAGE_LABEL, type NodeImageInputs, readNodeImageInputs } from "#activit
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
 import { Steps } from "#infra/console/steps";
 import { askEngine } from "#infra/engine/engine";
-import { type Layer, packImage } from "#infra/node-image/layers";
+import { nodeLayers, packImage } from "#infra/node-image/layers";
 import { readNodeRuntime } from "#infra/node-image/node-runtime";
 import { ensureRootfs } from "#infra/node-image/rootfs";
 import { EXIT, InputError, UnavailableError } from "#model/errors";
@@ -50,6 +50,7 @@ export async function ensureNodeImage(steps: Steps = new Steps()): Promise<Built
   const runtime = await steps.run(`Node ${inputs.nodeVersion} for ${architecture}`, (step) =>
     readNodeRuntime({ version: inputs.nodeVersion, architecture, cacheDir }, step),
   );
+  const init = await readFile(join(import.meta.dirname, "init.sh"));
   const image = packImage({
     tag: inputs.tag,
     architecture,
@@ -60,7 +61,7 @@ export async function ensureNodeImage(steps: Steps = new Steps()): Promise<Built
       [IMAGE_LABEL.node]: inputs.nodeVersion,
     },
     databasePort: DATABASE_PORT,
-    layers: [{ tarFile: rootfs.tarFile }, runtimeLayer(runtime), await programLayer(inputs.program)],
+    layers: [{ tarFile: rootfs.tarFile }, ...nodeLayers({ runtime, init, program: inputs.program })],
   });
   await steps.run(`loading ${inputs.tag} into the engine`, () => loadImage(docker, image));
   const digest = await findImage(docker, inputs);
@@ -77,20 +78,6 @@ async function findImage(docker: Docker, { tag, digest }: NodeImageInputs): Prom
     if ((error as { statusCode?: number }).statusCode === 404) return undefined;
     throw error;
   }
-}
-
-function runtimeLayer(runtime: Uint8Array): Layer {
-  return { files: [{ path: "usr/local/bin/node", mode: 0o755, content: runtime }] };
-}
-
-async function programLayer(program: Uint8Array): Promise<Layer> {
-  const init = await readFile(join(import.meta.dirname, "init.sh"));
-  return {
-    files: [
-      { path: "usr/local/lib/meshbench/init.sh", mode: 0o755, content: init },
-      { path: "usr/local/lib/meshbench/node.mjs", mode: 0o644, content: program },
-    ],
-  };
 }
 
 async function loadImage(docker: Docker, image: NodeJS.ReadableStream): Promise<void> {

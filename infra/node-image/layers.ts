@@ -30,6 +30,19 @@ export interface ImageDescription {
   readonly layers: readonly Layer[];
 }
 
+/** What lies on top of Debian and the prepared data directory; `program` is the node program as one module. */
+export function nodeLayers({ runtime, init, program }: Record<"runtime" | "init" | "program", Uint8Array>): Layer[] {
+  return [
+    { files: [{ path: "usr/local/bin/node", mode: 0o755, content: runtime }] },
+    {
+      files: [
+        { path: "usr/local/lib/meshbench/init.sh", mode: 0o755, content: init },
+        { path: "usr/local/lib/meshbench/node.mjs", mode: 0o644, content: program },
+      ],
+    },
+  ];
+}
+
 /** The image as `docker load` takes it, which every engine does, offline too. */
 export function packImage(image: ImageDescription): Readable {
   const archive = pack();

@@ -1,12 +1,11 @@
 /** Long steps that say what they do: one live line on a terminal, plain lines elsewhere. All of it on stderr. */
 
-import { performance } from "node:perf_hooks";
 import { formatDuration } from "#model/units";
 
 /** Handed to a step's work. */
 export interface Step {
   /** What it is doing now, one line. */
-  detail(text: string): void;
+  readonly detail: (text: string) => void;
 }
 
 /** Where progress goes; a terminal is rewritten in place. */

@@ -1,5 +1,7 @@
 /** One thing that a machine needs. */
 
+import { InputError, showValue, UnavailableError } from "#model/errors";
+
 export interface Finding {
   /** What was found, or what is wrong. */
   readonly found: string;
@@ -31,9 +33,15 @@ export async function runChecks(checks: readonly Check[]): Promise<CheckResult[]
 }
 
 function toFinding(error: unknown): Finding {
-  const message = error instanceof Error ? error.message : String(error);
-  const hint = error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
-  return missing(message, hint ?? "npx meshbench up");
+  if (error instanceof UnavailableError) return missing(error.message, error.hint);
+  const issue = error instanceof InputError ? error.issues[0] : undefined;
+  if (issue) {
+    return missing(
+      `${issue.field}: got ${showValue(issue.value)}; ${issue.rule}`,
+      issue.hint ?? `change ${issue.field}`,
+    );
+  }
+  return missing(error instanceof Error ? error.message : String(error), "npx meshbench up");
 }
 
 /** A line each; what mends it stands below, ready to be copied. */

@@ -3,7 +3,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { nodeImageTag } from "#activities/image/node-image";
-import { UnavailableError } from "#model/errors";
 import { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import type { Installation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
@@ -25,25 +24,22 @@ export function serviceChecks(installation: Installation): { checks: Check[]; cl
   // Each is asked once, whoever needs the answer.
   const engine = findEngine();
   const client = connectClient();
-  engine.catch(() => {}); // the checks that await them report it
-  client.catch(() => {});
-  const withClient = (look: (client: Client) => Promise<Finding>) => async () =>
-    look(
-      await client.catch(() => {
-        throw new UnavailableError("unknown without the Temporal server", UP);
-      }),
-    );
   const checks: Check[] = [
     { name: "Docker engine", look: async () => judgeEngine(await engine) },
-    { name: "node image", look: async () => lookAtImage(await engine) },
+    { name: "node image", look: needing(engine, "Docker engine", lookAtImage) },
     { name: "Temporal program", look: async () => lookAtTemporalBinary(installation) },
     { name: "Temporal server", look: async () => judgeServer(await client) },
-    { name: "search attributes", look: withClient(lookAtSearchAttributes) },
-    { name: "worker", look: withClient(lookAtWorker) },
+    { name: "search attributes", look: needing(client, "Temporal server", lookAtSearchAttributes) },
+    { name: "worker", look: needing(client, "Temporal server", lookAtWorker) },
     { name: "services", look: async () => lookAtServices(installation) },
     { name: "hosts.yaml", look: async () => lookAtHostsFile(installation) },
   ];
   return { checks, close: async () => client.then(({ connection }) => connection.close()).catch(() => {}) };
+}
+
+/** A check on something that may be missing itself, which has a line of its own. */
+function needing<T>(wanted: Promise<T>, name: string, look: (found: T) => Promise<Finding>): Check["look"] {
+  return () => wanted.then(look, () => missing(`unknown without the ${name}`, UP));
 }
 
 type Client = Awaited<ReturnType<typeof connectClient>>;

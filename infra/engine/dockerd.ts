@@ -17,7 +17,6 @@ interface DockerdOptions {
 
 /** Containers are stopped in this time, or killed. */
 const GRACE_SEC = 30;
-const OPEN_FILES = 1_048_576;
 
 export function dockerdService({
   runtimeDir,
@@ -38,10 +37,10 @@ export function dockerdService({
   ];
   return {
     name: "engine",
-    command: ["prlimit", `--nofile=${OPEN_FILES}:${OPEN_FILES}`, "--nproc=unlimited", program, ...ours, ...flags],
+    command: [program, ...ours, ...flags],
     env: { PATH: pathWithSystemPrograms() },
     logFile: join(logsDir, "engine.log"),
-    readyAt: { path: socketPath },
+    readyAt: { socketPath, url: "/_ping" },
     staleFiles: [pidFile],
     graceSec: GRACE_SEC,
     address: `unix://${socketPath}`,

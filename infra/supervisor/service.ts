@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { get } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -17,8 +18,8 @@ export interface ServiceSpec {
   /** Added to the supervisor's own environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly logFile: string;
-  /** It is ready once something listens here; without it, as soon as it runs. */
-  readonly readyAt?: { readonly port: number } | { readonly path: string };
+  /** It is ready once it listens here, or answers HTTP at `url`; without it, as soon as it runs. */
+  readonly readyAt?: { readonly port: number } | { readonly socketPath: string; readonly url: string };
   /** Removed before each start: what a killed process leaves and its successor trips over. */
   readonly staleFiles?: readonly string[];
   /** Between SIGTERM and SIGKILL. */
@@ -28,10 +29,11 @@ export interface ServiceSpec {
   readonly webPage?: string;
 }
 
-const BACK_OFF_SEC = { first: 0.2, most: 15 };
+const BACK_OFF_SEC = { first: 0.1, most: 15 };
 /** A service that ran this long has recovered: its next death is answered quickly again. */
 const STEADY_SEC = 30;
 const READY_POLL_MS = 50;
+const HTTP_LIMIT_MS = 2000;
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** Runs until `stop`. Calls `changed` after every change of what `describe` says. */
@@ -140,7 +142,7 @@ export class Service {
   }
 
   async #isReady(): Promise<boolean> {
-    return this.spec.readyAt === undefined || isListening(this.spec.readyAt);
+    return this.spec.readyAt === undefined || answers(this.spec.readyAt);
   }
 
   #become(state: LocalService["state"]): void {
@@ -150,10 +152,29 @@ export class Service {
   }
 }
 
-function isListening(where: { port: number } | { path: string }): Promise<boolean> {
+function answers(where: NonNullable<ServiceSpec["readyAt"]>): Promise<boolean> {
+  return "port" in where ? isListening(where.port) : answersHttp(where.socketPath, where.url);
+}
+
+function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect("port" in where ? { ...where, host: "127.0.0.1" } : where);
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    socket.once("connect", () => socket.destroy());
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** An engine listens before it can do anything, and may still give up. */
+function answersHttp(socketPath: string, url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get({ socketPath, path: url, timeout: HTTP_LIMIT_MS }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.once("timeout", () => request.destroy(new Error("no answer")));
+    request.once("error", () => resolve(false));
   });
 }

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { findProgram, runCommand, showCommand } from "#infra/console/commands";
+
+test("a command's output comes back and is shown line by line", async () => {
+  const shown: string[] = [];
+  const step = { detail: (line: string) => void shown.push(line) };
+  expect(await runCommand("bash", ["-c", "echo one; echo two >&2; echo three"], { step })).toBe("one\nthree");
+  expect(shown.toSorted()).toEqual(["one", "three", "two"]);
+});
+
+test("a command that fails is quoted with its last lines", async () => {
+  await expect(runCommand("bash", ["-c", "echo no such thing >&2; exit 7"])).rejects.toThrow(
+    "bash -c 'echo no such thing >&2; exit 7': exit 7\n  no such thing",
+  );
+});
+
+test("a command that takes too long is ended", async () => {
+  await expect(runCommand("sleep", ["60"], { limitSec: 0.1 })).rejects.toThrow("sleep 60: took over 0.1 s");
+});
+
+test("a program that is not installed is named", async () => {
+  await expect(runCommand("no-such-program", [])).rejects.toThrow("no-such-program: spawn no-such-program ENOENT");
+  expect(findProgram("no-such-program")).toBeUndefined();
+});
+
+test("system programs are found without being on the PATH", () => {
+  expect(findProgram("useradd", { PATH: "/nowhere" })).toBe("/usr/sbin/useradd");
+});
+
+test("a shown command can be pasted into a shell", async () => {
+  const words = ["it's", "a b", "$HOME", "plain-1.2"];
+  expect(await runCommand("bash", ["-c", showCommand("printf", ["%s\\n", ...words])])).toBe(words.join("\n"));
+});

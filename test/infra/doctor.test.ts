@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { InputError, UnavailableError } from "#model/errors";
+import { missing, ok, runChecks, showResults } from "#infra/doctor/check";
+import { lookAtMemory, lookAtNode, lookAtSystem } from "#infra/doctor/machine-checks";
+import { judgeEngine } from "#infra/doctor/service-checks";
+import type { EngineFacts } from "#infra/engine/engine";
+
+const FACTS: EngineFacts = {
+  endpoint: { url: "unix:///var/run/docker.sock", options: {} },
+  version: "20.10.24",
+  apiVersion: "1.41",
+  isRootless: false,
+  cgroupVersion: "2",
+  storageDriver: "overlay2",
+};
+const engine = (changes: Partial<EngineFacts> = {}) =>
+  judgeEngine({ state: "answers", facts: { ...FACTS, ...changes } });
+
+test("each missing thing has a line with the command that mends it", async () => {
+  const results = await runChecks([
+    { name: "a", look: async () => ok("there") },
+    { name: "longer", look: async () => missing("not there", "sudo mend it") },
+  ]);
+  expect(showResults(results)).toBe("ok       a       there\nmissing  longer  not there: sudo mend it");
+});
+
+test("a check that cannot look is a line like the others, with its own hint", async () => {
+  const refused = new UnavailableError("socket: EACCES", "join the group");
+  expect(await runChecks([{ name: "a", look: () => Promise.reject(refused) }])).toEqual([
+    { name: "a", ok: false, found: "socket: EACCES", mend: "join the group" },
+  ]);
+});
+
+test("a setting that is refused is a line that says which and why", async () => {
+  const refused = new InputError([
+    { field: "DOCKER_HOST", value: "tcp://h", rule: "no plain TCP", hint: "use a socket" },
+  ]);
+  expect(await runChecks([{ name: "a", look: () => Promise.reject(refused) }])).toMatchObject([
+    { found: 'DOCKER_HOST: got "tcp://h"; no plain TCP', mend: "use a socket" },
+  ]);
+});
+
+test("an engine that works is ok", () => {
+  expect(engine().mend).toBeUndefined();
+  expect(engine({ apiVersion: "1.100" }).mend).toBeUndefined();
+});
+
+test.for([
+  ["too old", { apiVersion: "1.40" }],
+  ["rootless, so that nodes cannot be reached", { isRootless: true }],
+] as const)("an engine is refused that is %s", ([, changes]) => {
+  expect(engine(changes).mend).toBeDefined();
+});
+
+test.for([
+  [lookAtNode("24.0.0"), true],
+  [lookAtNode("22.20.0"), false],
+  [lookAtSystem("darwin"), false],
+  [lookAtMemory(2 * 1024 ** 3), false],
+  [lookAtMemory(24 * 1024 ** 3), true],
+] as const)("the machine is judged: %o", ([finding, isOk]) => {
+  expect(finding.mend === undefined).toBe(isOk);
+});

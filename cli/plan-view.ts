@@ -11,7 +11,7 @@ import type { Spec, Threshold } from "#model/spec";
 import { formatDuration, formatMemory } from "#model/units";
 
 /** `ours`: stands in for a value the paper does not print. `set`: chosen by a flag. `""`: as the spec says. */
-export type Origin = "ours" | "set" | "";
+type Origin = "ours" | "set" | "";
 
 export interface Setting {
   readonly key: string;

@@ -13,7 +13,7 @@ import type { FieldPath } from "#model/field-path";
 import { readScalar } from "#model/scalar-text";
 
 /** Counted from 1. */
-export interface Place {
+interface Place {
   readonly line: number;
   readonly column: number;
 }

@@ -72,7 +72,7 @@ export function memory(range: { minMib: number; maxMib: number; allowed: string 
     .meta({ title: "memory" });
 }
 
-export const NAME_RULE = "pattern [a-z0-9-]{2,32}, no dash at either end; glob and path characters are forbidden";
+const NAME_RULE = "pattern [a-z0-9-]{2,32}, no dash at either end; glob and path characters are forbidden";
 
 export const nameText = () => z.string({ error: NAME_RULE }).regex(NAME_PATTERN, NAME_RULE).meta({ title: "name" });
 

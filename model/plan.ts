@@ -26,7 +26,7 @@ export interface PlannedRun {
   readonly repetition: number;
 }
 
-export interface SkippedPoint {
+interface SkippedPoint {
   readonly point: Point;
   readonly why: string;
 }
@@ -66,8 +66,8 @@ const LATE_FACTOR = 5;
 /** And a worker, a server or a full results disk may be away for so long without costing a run. */
 const OUTAGE_SEC = 600;
 
-/** Fixed costs weigh too much in shorter main loops. */
-export const QUOTABLE_SEC = 30;
+/** Shorter main loops are never quoted: the last batch and the barrier weigh too much in them. */
+export const QUOTABLE_FROM_SEC = 30;
 const LEAST_REPETITIONS_FOR_INTERVAL = 6;
 
 /**
@@ -175,7 +175,7 @@ function pointNotes(point: Point): string[] {
   const rest = tuples % point.aggregation;
   return [
     ...(rest === 0 ? [] : [`AG ${point.aggregation} does not divide K ${tuples}: the last batch has ${rest}`]),
-    ...(point.durationSec < QUOTABLE_SEC ? [`under ${QUOTABLE_SEC}s: quotable false`] : []),
+    ...(point.durationSec < QUOTABLE_FROM_SEC ? [`under ${QUOTABLE_FROM_SEC}s: quotable false`] : []),
     ...(point.nodes === 1 ? ["one node: no peers"] : []),
   ];
 }

@@ -2,12 +2,9 @@
 
 import { FAILURES, formatReason } from "#model/errors";
 import type { FailureKind } from "#model/errors";
-import { expectedSecOf, tupleCountOf } from "#model/plan";
+import { expectedSecOf, QUOTABLE_FROM_SEC, tupleCountOf } from "#model/plan";
 import type { RunRow } from "#model/result-row";
 import type { Failure, RunSpec } from "#model/run";
-
-/** Shorter main loops are never quoted: the last batch and the barrier weigh too much in them. */
-const QUOTABLE_FROM_SEC = 30;
 
 /** What was measured of a run before it broke off. */
 export type PartialMeasurement = Partial<

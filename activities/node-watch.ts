@@ -32,7 +32,8 @@ export interface NodeWatchOptions {
 interface Sighting {
   readonly node: NodeHandle;
   progress?: NodeProgress;
-  lastSeenMs: number;
+  /** Since when each question stayed without an answer. */
+  silentSinceMs?: number | undefined;
   /** Looks in a row in which the database refused connections. */
   refusals: number;
   silence: string;
@@ -47,8 +48,7 @@ export class NodeWatch {
   constructor(options: NodeWatchOptions) {
     this.#options = options;
     this.#masterIndex = masterIndexOf(options.nodes);
-    const lastSeenMs = performance.now();
-    this.#sightings = options.nodes.map((node) => ({ node, lastSeenMs, refusals: 0, silence: "" }));
+    this.#sightings = options.nodes.map((node) => ({ node, refusals: 0, silence: "" }));
   }
 
   /** The last known progress of each node that ever told one, by node index. */
@@ -98,7 +98,7 @@ export class NodeWatch {
     await this.#failByState(states);
     const now = performance.now();
     for (const [position, sighting] of this.#sightings.entries()) {
-      if (states?.[position]?.state !== "paused") sighting.lastSeenMs = now;
+      sighting.silentSinceMs = states?.[position]?.state === "paused" ? (sighting.silentSinceMs ?? now) : undefined;
     }
     const failure = this.#failureOfSilence(states);
     if (failure !== undefined) throw failure;
@@ -136,12 +136,14 @@ export class NodeWatch {
 
   async #askProgress(sighting: Sighting): Promise<void> {
     const { database, timing } = this.#options;
+    const askedMs = performance.now();
     try {
       sighting.progress = await within(timing.answerLimitMs, database.readProgress(sighting.node));
-      sighting.lastSeenMs = performance.now();
+      sighting.silentSinceMs = undefined;
       sighting.refusals = 0;
     } catch (error) {
       if (error instanceof BenchError) throw error;
+      sighting.silentSinceMs ??= askedMs;
       sighting.refusals = errorCode(error) === "ECONNREFUSED" ? sighting.refusals + 1 : 0;
       sighting.silence = error instanceof Error ? error.message : String(error);
     }
@@ -182,12 +184,11 @@ export class NodeWatch {
     }
     if (this.#options.toleratesSilence) return undefined;
     const now = performance.now();
-    const position = this.#sightings.findIndex(
-      ({ lastSeenMs }) => now - lastSeenMs > this.#options.timing.unresponsiveMs,
-    );
+    const silentMs = ({ silentSinceMs = now }: Sighting) => now - silentSinceMs;
+    const position = this.#sightings.findIndex((one) => silentMs(one) > this.#options.timing.unresponsiveMs);
     const silent = this.#sightings[position];
     if (!silent) return undefined;
-    const forSec = Math.round((now - silent.lastSeenMs) / 1000);
+    const forSec = Math.round(silentMs(silent) / 1000);
     const why = states?.[position]?.state === "paused" ? "it is paused" : silent.silence;
     return new BenchError("node unresponsive", `no answer for ${forSec} s: ${why}`, { node: silent.node.index });
   }

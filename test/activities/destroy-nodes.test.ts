@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { failureOf } from "#test/support/failures";
+import { HostHarness } from "#test/support/host-harness";
+import { sampleRun } from "#test/support/sample-run";
+
+const run = sampleRun();
+
+test("what is still there after removal fails the step, which is tried again", async () => {
+  using host = new HostHarness();
+  await host.provision(run);
+  host.provider.destroyRun = () => Promise.resolve(0);
+  const failure = await failureOf(host.activities.destroyNodes({ runId: run.runId }));
+  expect(failure).toMatchObject({ kind: "engine unavailable", step: "teardown", nonRetryable: false });
+  expect(failure.message).toContain(`container ${run.runId}-n1`);
+});
+
+test("another run's nodes stay", async () => {
+  using host = new HostHarness();
+  const other = sampleRun({ runId: "sample-p1-r2-a1" });
+  await host.provision(run);
+  await host.provision(other);
+  await host.activities.destroyNodes({ runId: run.runId });
+  expect((await host.provider.listLabelled()).every(({ runId }) => runId === other.runId)).toBe(true);
+  expect(host.provider.host.nodes.size).toBe(2);
+});

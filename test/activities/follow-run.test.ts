@@ -1,0 +1,151 @@
+import { expect, test } from "vitest";
+import type { NodeState } from "#activities/providers/provider";
+import { BenchError } from "#model/errors";
+import type { NodeHandle } from "#model/run";
+import { failureOf } from "#test/support/failures";
+import { HostHarness } from "#test/support/host-harness";
+import { sampleRun } from "#test/support/sample-run";
+
+const run = sampleRun({ point: { nodes: 3 } });
+
+/** All nodes are in their main loop and stay there until told otherwise. */
+async function inMainLoop(host: HostHarness): Promise<NodeHandle[]> {
+  const { nodes } = await host.provision(run);
+  const passed = host.activities.passBarrier({ run, nodes });
+  await expect.poll(() => host.databases.program(run.runId, 3).assignment, { interval: 1 }).toBeDefined();
+  host.databases.stepTo(run.runId, "main");
+  await passed;
+  return nodes;
+}
+
+test("follows until every node has its last acknowledgement, then until all are done", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  const followed = host.activities.followMainLoop({ run, nodes });
+  host.databases.stepTo(run.runId, "finalise");
+  await followed;
+  const finalised = host.activities.finaliseRun({ run, nodes });
+  host.databases.stepTo(run.runId, "done");
+  await finalised;
+  expect(host.databases.openConnections).toBe(0);
+});
+
+type Ending = [what: string, state: NodeState, kind: string, node: number];
+const exited = (exitCode: number | null, outOfMemory = false): NodeState => ({
+  state: "exited",
+  exitCode,
+  outOfMemory,
+});
+const endings: Ending[] = [
+  ["whose database died", exited(70), "db crash", 2],
+  ["whose program died", exited(71), "node failed", 2],
+  ["at its deadline", exited(124), "deadline", 2],
+  ["killed for memory", exited(137, true), "oom", 2],
+  ["killed from outside", exited(137), "node lost", 2],
+  ["stopped from outside", exited(143), "node lost", 2],
+  ["of an unknown exit code", exited(null), "node lost", 2],
+  ["that was removed", { state: "missing" }, "node lost", 2],
+  ["that was the master", { state: "missing" }, "master lost", 1],
+];
+test.for(endings)("a node %s ends the main loop at once", async ([, state, kind, node]) => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  const followed = host.activities.followMainLoop({ run, nodes });
+  host.provider.setState(nodes[node - 1]!, state);
+  expect(await failureOf(followed)).toMatchObject({ kind, node, step: "main", host: "here", nonRetryable: true });
+});
+
+test("a database that refuses connections while its node runs has crashed", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  host.databases.setAnswering(run.runId, 3, false);
+  expect(await failureOf(host.activities.followMainLoop({ run, nodes }))).toMatchObject({ kind: "db crash", node: 3 });
+});
+
+test("a short pause is left to the node's own gap; one that lasts makes it unresponsive", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  hang(host, 2);
+  const followed = host.activities.followMainLoop({ run, nodes });
+  host.provider.setState(nodes[1]!, { state: "paused" });
+  const failure = await failureOf(followed);
+  expect(failure).toMatchObject({ kind: "node unresponsive", node: 2 });
+  expect(failure.message).toContain("it is paused");
+});
+
+test("with `observe: off` no database is asked before the loop should have ended", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  const unobserved = { ...run, observe: "off" as const };
+  host.scheduledAtMs = Date.now() - 1950; // of 2 s
+  host.databases.stepTo(run.runId, "finalise");
+  const connections = countReads(host);
+  const followed = host.activities.followMainLoop({ run: unobserved, nodes });
+  await expect
+    .poll(() => host.provider.calls.filter((call) => call === "inspectNodes").length, { interval: 1 })
+    .toBeGreaterThan(5);
+  expect(connections.reads).toBe(0);
+  await followed;
+  expect(connections.reads).toBe(3);
+});
+
+test("an engine that is away does not end a run whose nodes go on", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  for (let i = 0; i < 3; i++)
+    host.provider.failNext("inspectNodes", new BenchError("engine unavailable", "restarting"));
+  const followed = host.activities.followMainLoop({ run, nodes });
+  host.databases.stepTo(run.runId, "finalise");
+  await expect(followed).resolves.toBeUndefined();
+});
+
+test("nodes that are gone once the engine is back were lost to its restart", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  host.provider.failNext("inspectNodes", new BenchError("engine unavailable", "restarting"));
+  const followed = host.activities.followMainLoop({ run, nodes });
+  for (const node of nodes) host.provider.setState(node, exited(137));
+  expect(await failureOf(followed)).toMatchObject({ kind: "engine restart", node: 1 });
+});
+
+test("a failed step keeps its nodes' logs past their removal", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  host.provider.appendLog(nodes[0]!, "why I am unhappy\n");
+  host.databases.failProgram(run.runId, 2, { kind: "disk full", message: "/ram is full" });
+  expect(await failureOf(host.activities.followMainLoop({ run, nodes }))).toMatchObject({ kind: "disk full", node: 2 });
+  await host.activities.destroyNodes({ runId: run.runId });
+  expect(await host.activities.readNodeLogs({ runId: run.runId, nodeIndex: 1 })).toEqual({
+    text: "why I am unhappy\n",
+  });
+  expect(await failureOf(host.activities.readNodeLogs({ runId: run.runId, nodeIndex: 9 }))).toMatchObject({
+    kind: "node lost",
+  });
+});
+
+/** The node's database takes questions and never answers. */
+function hang(host: HostHarness, nodeIndex: number): void {
+  patchReads(host, (node, read) => (node.index === nodeIndex ? new Promise(() => undefined) : read()));
+}
+
+function countReads(host: HostHarness): { reads: number } {
+  const count = { reads: 0 };
+  patchReads(host, (_, read) => {
+    count.reads++;
+    return read();
+  });
+  return count;
+}
+
+type Progress = ReturnType<ReturnType<HostHarness["dependencies"]["openDatabase"]>["readProgress"]>;
+
+function patchReads(host: HostHarness, patch: (node: NodeHandle, read: () => Progress) => Progress): void {
+  const open = host.dependencies.openDatabase;
+  const openDatabase = (runId: string) => {
+    const database = open(runId);
+    const read = database.readProgress.bind(database);
+    database.readProgress = (node) => patch(node, () => read(node));
+    return database;
+  };
+  Object.assign(host.dependencies, { openDatabase });
+}

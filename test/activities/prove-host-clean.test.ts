@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { DEADLINE_AT, HostHarness } from "#test/support/host-harness";
+import { sampleRun } from "#test/support/sample-run";
+
+const run = sampleRun();
+const prove = (host: HostHarness, keptRunIds: string[] = []) =>
+  host.activities.proveHostClean({ host: "here", keptRunIds });
+
+test("an empty host is clean", async () => {
+  using host = new HostHarness();
+  expect(await prove(host)).toEqual({ removed: 0, left: [] });
+});
+
+test("what an ended run left is removed", async () => {
+  using host = new HostHarness();
+  await host.provision(run);
+  host.outcomes.set(run.runId, "ended");
+  expect(await prove(host)).toEqual({ removed: 3, left: [] });
+});
+
+test.for(["open", "unknown"] as const)(
+  "what belongs to a run that is %s to Temporal stays, and is told",
+  async (outcome) => {
+    using host = new HostHarness();
+    await host.provision(run);
+    host.outcomes.set(run.runId, outcome);
+    const { removed, left } = await prove(host);
+    expect(removed).toBe(0);
+    expect(left).toContain(`container ${run.runId}-n1 of run ${run.runId}, deadline ${DEADLINE_AT}`);
+  },
+);
+
+test("a kept run stays until its deadline, although it has ended", async () => {
+  using host = new HostHarness();
+  await host.provision(run);
+  host.outcomes.set(run.runId, "ended");
+  expect((await prove(host, [run.runId])).left).toHaveLength(3);
+});
+
+test("past its deadline a run is removed, whatever Temporal says", async () => {
+  using host = new HostHarness();
+  await host.activities.provisionNodes({ run, deadlineAt: "2020-01-01T00:00:00.000Z" });
+  expect(await prove(host, [run.runId])).toEqual({ removed: 3, left: [] });
+});

@@ -186,7 +186,8 @@ export class InputError extends Error {
 
 /** `error: nodes: got 0; must be an integer 1..256; …`, with file:line:column first where there is a file. */
 export function formatIssue({ field, value, rule, hint, file, line, column }: InputIssue): string {
-  const place = file === undefined ? "" : `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}: `;
+  const place =
+    file === undefined ? "" : `${inert(file, UNPRINTABLE)}${line === undefined ? "" : `:${line}:${column ?? 1}`}: `;
   return `error: ${place}${field}: got ${showValue(value)}; ${rule}${hint === undefined ? "" : `; ${hint}`}`;
 }
 
@@ -195,8 +196,15 @@ export function showValue(value: unknown): string {
   if (value === undefined) return "nothing";
   const isNumber = typeof value === "number" || typeof value === "bigint";
   const text = isNumber ? String(value) : (JSON.stringify(value, bigintAsText) ?? typeof value);
-  const inert = text.replaceAll(/[^\x20-\x7e]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
-  return inert.length > 80 ? `${inert.slice(0, 79)}…` : inert;
+  const shown = inert(text, BEYOND_ASCII);
+  return shown.length > 80 ? `${shown.slice(0, 79)}…` : shown;
 }
+
+const BEYOND_ASCII = /[^\x20-\x7e]/gu;
+/** Paths keep their letters of any language, not what is invisible or turns the direction of a line. */
+const UNPRINTABLE = /\p{C}/gu;
+
+const inert = (text: string, odd: RegExp): string =>
+  text.replaceAll(odd, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
 
 const bigintAsText = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? String(value) : value);

@@ -10,6 +10,7 @@ interface DockerdOptions {
   readonly runtimeDir: string;
   readonly logsDir: string;
   readonly socketPath?: string;
+  readonly execRoot?: string;
   readonly configFile?: string;
   /** Further flags, such as a data root of its own. */
   readonly flags?: readonly string[];
@@ -22,6 +23,7 @@ export function dockerdService({
   runtimeDir,
   logsDir,
   socketPath = "/var/run/docker.sock",
+  execRoot = "/var/run/docker",
   configFile = "/etc/docker/daemon.json",
   flags = [],
 }: DockerdOptions): ServiceSpec {
@@ -33,6 +35,7 @@ export function dockerdService({
   const ours = [
     ...(configured.has("hosts") ? [] : [`--host=unix://${socketPath}`]),
     ...(configured.has("pidfile") ? [] : [`--pidfile=${pidFile}`]),
+    ...(configured.has("exec-root") ? [] : [`--exec-root=${execRoot}`]),
     ...(configured.has("userland-proxy") ? [] : ["--userland-proxy=false"]),
   ];
   return {
@@ -41,7 +44,8 @@ export function dockerdService({
     env: { PATH: pathWithSystemPrograms() },
     logFile: join(logsDir, "engine.log"),
     readyAt: { socketPath, url: "/_ping" },
-    staleFiles: [pidFile],
+    // A killed dockerd takes its containerd along, but a new one waits 15 s for it while PID 1 has not reaped it.
+    staleFiles: [pidFile, join(execRoot, "containerd", "containerd.pid")],
     graceSec: GRACE_SEC,
     address: `unix://${socketPath}`,
   };

@@ -14,39 +14,31 @@ const UNITS = [
   ["provision-sec", "provision_s", 1],
 ] as const satisfies readonly (readonly [string, FigureColumn, number])[];
 
+/** The environment stands first: a name that ends in a dash and digits would be read as GOMAXPROCS at the end. */
+const NAME_COLUMNS = ["environment", ...FACTOR_COLUMNS.filter((column) => column !== "environment")] as const;
+
 /**
- * A line per VALID run, the factors of its point in its name: `BenchmarkMesh/mode=replicated/…`. Runs with another status
- * are comments, since every benchmark line counts in the statistics.
+ * A line per VALID run, the factors of its point in its name: `BenchmarkMesh/environment=…`. All else is in comments: runs
+ * with another status, since every benchmark line counts in the statistics; sweep and source, since benchstat compares
+ * nothing across different configuration lines.
  * @see https://go.googlesource.com/proposal/+/master/design/14313-benchmark-format.md
  */
 export function formatBenchfmt(rows: readonly RunRow[]): string {
   const units = UNITS.map(([unit]) => `Unit ${unit} better=lower assume=nothing`);
-  let configuration = "";
-  const results = rows.flatMap((row) => {
-    const line = row.status === "VALID" ? resultLine(row) : `# ${row.run_id} ${row.status} ${printable(row.reason)}`;
-    const before = configuration;
-    configuration = configurationLines(row);
-    return configuration === before ? line : [configuration, line];
-  });
-  return [...units, ...results, ""].join("\n");
-}
-
-/** What is the same for the lines that follow. */
-function configurationLines({ sweep_id, source_sha, host, fingerprint }: RunRow): string {
-  const pairs = { sweep: sweep_id, "source-sha": source_sha, host, fingerprint: fingerprint ?? "" };
-  return Object.entries(pairs)
-    .map(([key, value]) => `${key}: ${printable(value)}`)
-    .join("\n");
+  const origins = new Set(
+    rows.map(({ sweep_id, source_sha }) => `# sweep ${sweep_id} source ${source_sha || "unknown"}`),
+  );
+  const results = rows.map((row) =>
+    row.status === "VALID" ? resultLine(row) : printable(`# ${row.run_id} ${row.status} ${row.reason}`),
+  );
+  return [...[...origins].map(printable), ...units, ...results, ""].join("\n");
 }
 
 function resultLine(row: RunRow): string {
-  const factors = FACTOR_COLUMNS.map(
-    (column) => `${column}=${printable(String(row[column])).replaceAll(/[\s/]/g, "_")}`,
-  );
+  const factors = NAME_COLUMNS.map((column) => `${column}=${printable(String(row[column])).replaceAll(/[\s/]/g, "_")}`);
   const figures = UNITS.flatMap(([unit, column, scale]) => {
     const value = row[column];
     return value === null ? [] : `${Number((value * scale).toPrecision(12))} ${unit}`;
   });
-  // The last part would be read as GOMAXPROCS if it ended in a dash and digits, as an environment's name can.
-  return [`BenchmarkMesh/${factors.join("/")}/repetitions`, 1, ...figures].join("\t");
+  return [`BenchmarkMesh/${factors.join("/")}`, 1, ...figures].join("\t");
 }

@@ -101,7 +101,7 @@ function counts(rows: readonly RunRow[]): Markup {
 
 /** An SVG of ours: Vega has escaped what is in it. */
 const figure = ({ svg, title }: InlinePlot): Markup =>
-  html`<figure class="plot" role="img" aria-label="${title}">${new Markup(svg)}</figure>`;
+  html`<figure class="plot" aria-label="${title}">${new Markup(svg)}</figure>`;
 
 function pointsTable({ rows, points, misses }: ReportData): Markup {
   const columns = [

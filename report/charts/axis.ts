@@ -31,10 +31,9 @@ export function factorAxis(values: readonly number[], lengthPx: number, paddingP
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
   const projection = least > 0 && greatest > 10 * least ? LOG : LINEAR;
   const [start, end] = [projection.to(least), projection.to(greatest)];
-  const span = end - start || 1;
-  const padding = (span * paddingPx) / (lengthPx - 2 * paddingPx);
-  const spare = end === start ? 0.5 : 0;
-  return axisOf(projection, [start - padding - spare, end + padding + spare], lengthPx, values);
+  if (start === end) return axisOf(projection, [start - 0.5, end + 0.5], lengthPx, values);
+  const padding = ((end - start) * paddingPx) / (lengthPx - 2 * paddingPx);
+  return axisOf(projection, [start - padding, end + padding], lengthPx, values);
 }
 
 /**

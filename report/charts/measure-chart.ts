@@ -129,29 +129,29 @@ const labelled = (ticks: readonly number[], labels: readonly string[]) => ({
 /** From the back to the front. */
 function layersOf(environments: readonly string[], y: object, heightPx: number, isConnected: boolean) {
   const shape = { field: "environment", type: "nominal", scale: armScales(environments).shape };
-  const tooltip = { field: "label", type: "nominal" };
+  const description = { field: "label" };
   const span = { x: { field: "xFrom", type: "quantitative" }, x2: { field: "xTo" } };
   const lane = { value: heightPx - NO_FIGURE_LANE_PX / 2 };
   const band = {
     transform: [{ filter: "isValid(datum.lower)" }],
-    mark: { type: "rect", opacity: 0.22 },
+    mark: { type: "rect", opacity: 0.22, aria: false },
     encoding: { ...span, y: { ...y, field: "lower" }, y2: { field: "upper" } },
   };
-  const line = layer("summary", { type: "line", strokeWidth: 1.25, opacity: 0.8 }, { y });
+  const line = layer("summary", { type: "line", strokeWidth: 1.25, opacity: 0.8, aria: false }, { y });
   return [
     band,
     ...(isConnected ? [line] : []),
-    layer("valid", { type: "point", filled: true, size: 26, opacity: 0.75 }, { y, shape, tooltip }),
+    layer("valid", { type: "point", filled: true, size: 26, opacity: 0.75 }, { y, shape, description }),
     layer(
       "suspect",
       { type: "point", filled: false, size: 40, strokeWidth: 1.5, fill: INK.paper },
-      { y, shape, tooltip },
+      { y, shape, description },
     ),
-    layer("invalid", sign("×", 0), { y, tooltip }),
-    layer("deadline", { type: "point", filled: false, size: 26, strokeWidth: 1.25 }, { y, shape, tooltip }),
-    layer("beyond", sign("≥", -11), { y, tooltip }),
-    layer("summary", { type: "rule", strokeWidth: 2.5, strokeCap: "butt" }, { ...span, y, tooltip }),
-    layer("no figure", sign("×", 0), { y: lane, tooltip }),
+    layer("invalid", sign("×", 0), { y, description }),
+    layer("deadline", { type: "point", filled: false, size: 26, strokeWidth: 1.25 }, { y, shape, description }),
+    layer("beyond", sign("≥", -11), { y, description }),
+    layer("summary", { type: "rule", strokeWidth: 2.5, strokeCap: "butt" }, { ...span, y, description }),
+    layer("no figure", sign("×", 0), { y: lane, description }),
   ];
 }
 

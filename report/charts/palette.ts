@@ -29,7 +29,6 @@ export function armScales(environments: readonly string[]) {
 export const CHART_CONFIG = {
   background: INK.paper,
   font: "system-ui, Helvetica, Arial, sans-serif",
-  aria: false,
   padding: 8,
   title: {
     anchor: "start",

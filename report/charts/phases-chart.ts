@@ -59,7 +59,7 @@ export function phasesChart(rows: readonly RunRow[]): TopLevelSpec {
         y: { field: "phase", type: "nominal", sort: [...STEPS], axis: { title: null, grid: false, ticks: false } },
         yOffset: { field: "environment", type: "nominal", scale: { domain: environments } },
         color: { ...arm, scale: color },
-        tooltip: { field: "label", type: "nominal" },
+        description: { field: "label" },
       },
       layer: [
         {

@@ -11,14 +11,23 @@ const FONT_FILES = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) =>
 /** Sharp on screens with two device pixels for one. */
 const PNG_ZOOM = 2;
 
+/** Every mark with a description says it to screen readers, and to a pointer that rests on it. */
 export async function renderSvg(chart: TopLevelSpec): Promise<string> {
   const view = new View(parse(compile(chart).spec), { renderer: "none", logLevel: LOG_ERRORS });
   try {
-    return await view.toSVG();
+    return withTitles(await view.toSVG());
   } finally {
     view.finalize();
   }
 }
+
+/** Vega writes descriptions as labels, already escaped; browsers show titles. */
+const withTitles = (svg: string): string =>
+  svg.replaceAll(
+    /<(path|line|text)( aria-label="([^"]*)" role="graphics-symbol"[^>]*?)(\/?)>/g,
+    (_, tag: string, attributes: string, label: string, end: string) =>
+      `<${tag}${attributes}><title>${label}</title>${end ? `</${tag}>` : ""}`,
+  );
 
 export function renderPng(svg: string): Uint8Array {
   const font = { fontFiles: FONT_FILES, loadSystemFonts: false, defaultFontFamily: "DejaVu Sans" };

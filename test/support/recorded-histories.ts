@@ -17,12 +17,18 @@ export async function recordHistory(handle: Pick<WorkflowHandle, "fetchHistory">
   await writeFile(new URL(`${name}.json`, DIRECTORY), historyToJSON(await handle.fetchHistory()));
 }
 
-export async function readHistories(): Promise<{ name: string; history: ReturnType<typeof historyFromJSON> }[]> {
-  const files = (await readdir(DIRECTORY)).filter((file) => file.endsWith(".json")).sort();
+export interface RecordedHistory {
+  readonly name: string;
+  readonly history: ReturnType<typeof historyFromJSON>;
+}
+
+/** By name. */
+export async function readHistories(): Promise<RecordedHistory[]> {
+  const names = (await readdir(DIRECTORY)).map((file) => file.replace(/\.json$/, "")).sort();
   return Promise.all(
-    files.map(async (file) => ({
-      name: file.replace(/\.json$/, ""),
-      history: historyFromJSON(JSON.parse(await readFile(new URL(file, DIRECTORY), "utf8"))),
-    })),
+    names.map(async (name) => {
+      const text = await readFile(new URL(`${name}.json`, DIRECTORY), "utf8");
+      return { name, history: historyFromJSON(JSON.parse(text)) };
+    }),
   );
 }

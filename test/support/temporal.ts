@@ -9,6 +9,9 @@ import { temporalBinary } from "#infra/temporal/binary";
 import { TEMPORAL_DEV_SERVER_FLAGS } from "#model/temporal-dev-server";
 import { locateInstallation } from "#worker/installation";
 
+/** Stands in recorded histories instead of the machine's name. */
+export const TEST_IDENTITY = "test";
+
 /** Failing steps are what is tested: their warnings are no news. */
 const logger = new DefaultLogger("ERROR", ({ level, message, meta }) => {
   if (level === "ERROR" && meta?.["sdkComponent"] !== "workflow")
@@ -25,6 +28,7 @@ export async function startTemporal(dynamicConfig: readonly string[] = []): Prom
   Runtime.install({ logger, telemetryOptions: { logging: { forward: {}, filter: "ERROR" } } });
   const extra = dynamicConfig.flatMap((setting) => ["--dynamic-config-value", setting]);
   return TestWorkflowEnvironment.createLocal({
+    client: { identity: TEST_IDENTITY },
     server: {
       executable: { type: "existing-path", path },
       log: { format: "pretty", level: "never" },

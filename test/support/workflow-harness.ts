@@ -18,7 +18,7 @@ import type { RunSpec, SweepRecord } from "#model/run";
 import { rowOfUnfinishedRun } from "#model/run-row";
 import { getHostQueueQuery } from "#workflows/messages";
 import type { SweepInput, SweepSummary } from "#workflows/messages";
-import { bundleWorkflows, startTemporal } from "#test/support/temporal";
+import { bundleWorkflows, startTemporal, TEST_IDENTITY } from "#test/support/temporal";
 
 export type StepName = keyof HostActivities;
 
@@ -239,6 +239,7 @@ export class WorkflowHarness {
       connection: this.env.nativeConnection,
       taskQueue,
       activities,
+      identity: TEST_IDENTITY,
       ...(workflowBundle === undefined ? {} : { workflowBundle }),
       // Cancellation reaches an activity with the answer to a heartbeat; by default those are held back.
       maxHeartbeatThrottleInterval: "100ms",

@@ -1,0 +1,42 @@
+/** Every recorded history has to replay: see `test/support/recorded-histories.ts` for how they are made. */
+
+import { Worker } from "@temporalio/worker";
+import type { WorkflowBundleWithSourceMap } from "@temporalio/worker";
+import { beforeAll, expect, test } from "vitest";
+import { readHistories } from "#test/support/recorded-histories";
+import type { RecordedHistory } from "#test/support/recorded-histories";
+import { bundleWorkflows } from "#test/support/temporal";
+
+let workflowBundle: WorkflowBundleWithSourceMap;
+beforeAll(async () => {
+  workflowBundle = await bundleWorkflows();
+});
+
+/** @returns Names of the histories that the workflows, as they are now, would not have made. */
+async function differing(histories: readonly RecordedHistory[]): Promise<string[]> {
+  const recorded = histories.map(({ name, history }) => ({ workflowId: name, history }));
+  const results = await Array.fromAsync(Worker.runReplayHistories({ workflowBundle }, recorded));
+  return results.filter(({ error }) => error !== undefined).map(({ workflowId }) => workflowId);
+}
+
+test("histories of runs, sweeps and queues replay with the workflows as they are now", async () => {
+  const histories = await readHistories();
+  expect(histories.map(({ name }) => name)).toEqual([
+    "benchmark-run",
+    "benchmark-run-failed",
+    "host-queue",
+    "host-queue-continued",
+    "sweep-cancelled",
+    "sweep-continued",
+  ]);
+  expect(await differing(histories)).toEqual([]);
+});
+
+test("a history with another step in it does not replay", async () => {
+  const [{ history }] = (await readHistories()) as [RecordedHistory];
+  const barrier = history.events?.find(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === "passBarrier",
+  );
+  barrier!.activityTaskScheduledEventAttributes!.activityType!.name = "skipBarrier";
+  expect(await differing([{ name: "altered", history }])).toEqual(["altered"]);
+});

@@ -131,7 +131,7 @@ export interface NodeResult {
   readonly tupleCount: number;
   /** K·60/D. */
   readonly expectedSec: number;
-  /** Last acknowledgement − t0. */
+  /** Last acknowledgement − t0; with `staggered`, − the start of the node's own schedule, `phaseOffsetMs` after t0. */
   readonly elapsedSec: number;
   /** Each phase's own time: connecting (mesh), warm-up, barrier (own row to release), finalise. */
   readonly connectSec: number;
@@ -155,6 +155,7 @@ export interface NodeResult {
   /** Longest silence of the node's own timer between t0 and the last acknowledgement. */
   readonly longestGapMs: number;
   readonly reconnects: number;
+  /** Right before the node enters its row, so that sampling disturbs no main loop. In `baseline`: own and master's. */
   readonly clocksAtRelease: readonly ClockSample[];
   readonly clocksAtEnd: readonly ClockSample[];
   /** CPU of the node program from t0 to the last acknowledgement. */

@@ -1,7 +1,8 @@
 /** One node's part in a run, from the assignment to its result: the phases of the paper, in their order. */
 
+import { BenchError } from "#model/errors";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
-import type { Assignment, NodeResult } from "#model/node-protocol";
+import type { Assignment, ClockSample, NodeResult } from "#model/node-protocol";
 import { passBarrier } from "#node/barrier";
 import { nowUs, secondsBetween } from "#node/clock";
 import { createCoordination } from "#node/coordination";
@@ -12,9 +13,10 @@ import type { Link } from "#node/link";
 import { LoopRecord } from "#node/loop";
 import { measureMainLoop } from "#node/measurement";
 import type { Measurement } from "#node/measurement";
-import { connectMesh, prepareInserts } from "#node/mesh";
+import { connectMesh, prepareInserts, silentDatabases } from "#node/mesh";
 import type { Mesh } from "#node/mesh";
 import type { Progress } from "#node/progress";
+import { orAtDeadline } from "#node/retry";
 import { warmUp } from "#node/warm-up";
 
 export interface ExperimentInput {
@@ -25,22 +27,27 @@ export interface ExperimentInput {
   readonly stretch: number;
 }
 
+/** Of the time for the barrier, what a node has to get there: who cannot says why before the others miss it. */
+const READY_SHARE = 0.9;
+
 /** @throws {BenchError} With the kind that says what follows for the run. */
 export async function takePart({ assignment, own, progress, stretch }: ExperimentInput): Promise<NodeResult> {
-  const { runId, nodeIndex, peers, release, client } = assignment;
+  const { runId, nodeIndex, peers, release, barrierTimeoutSec } = assignment;
   const assignedUs = nowUs();
-  const deadlineUs = assignedUs + 1_000_000 * assignment.barrierTimeoutSec;
+  const deadlineUs = assignedUs + 1_000_000 * barrierTimeoutSec;
+  const readyUs = assignedUs + READY_SHARE * 1_000_000 * barrierTimeoutSec;
 
   await progress.enter("connecting");
-  const [mesh, connectSec] = await timed(() => connectMesh(assignment, own, deadlineUs));
+  const [mesh, connectSec] = await timed(() => connectMesh(assignment, own, readyUs));
 
   await progress.enter("warmup");
-  const [, warmupSec] = await timed(() => warmUp(assignment, mesh));
-  await prepareInserts("tuple", client, mesh);
+  const warmingUp = timed(() => warmUp(assignment, mesh));
+  const [, warmupSec] = await orAtDeadline(readyUs, warmingUp, () => failForSilence(mesh));
+  const gettingReady = getReady(assignment, mesh);
+  const clocksAtRelease = await orAtDeadline(readyUs, gettingReady, () => failForSilence(mesh));
 
   await progress.enter("barrier");
   const coordination = createCoordination(mesh.master, runId, nodeIndex);
-  const clocksAtRelease = await sampleClocks(mesh.databases);
   const enteredUs = nowUs();
   const pass = await passBarrier({ coordination, nodeCount: peers.length, release, deadlineUs });
 
@@ -67,6 +74,18 @@ export async function takePart({ assignment, own, progress, stretch }: Experimen
     clocksAtEnd,
     facts: await readFacts(own),
   };
+}
+
+async function getReady({ client }: Assignment, mesh: Mesh): Promise<ClockSample[]> {
+  await prepareInserts("tuple", client, mesh);
+  return sampleClocks(mesh.databases);
+}
+
+async function failForSilence(mesh: Mesh): Promise<never> {
+  const silent = await silentDatabases(mesh);
+  const who =
+    silent.length === 0 ? "the databases are too slow for the warm-up" : `no answer from ${silent.join(", ")}`;
+  throw new BenchError("sync", who);
 }
 
 function resultOf(assignment: Assignment, measurement: Measurement, mesh: Mesh) {

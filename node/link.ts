@@ -7,7 +7,7 @@ import { createConnection, format } from "mysql2";
 import type { Connection, PrepareStatementInfo, RowDataPacket } from "mysql2";
 import type { FailureKind } from "#model/errors";
 import type { DataTable } from "#model/node-tables";
-import { nowUs } from "#node/clock";
+import { nowUs, timerMs } from "#node/clock";
 import { connectionFailure, isConnectionLost, statementFailure } from "#node/failure";
 import { retryUntil } from "#node/retry";
 import { insertRowSql, RowsStatement } from "#node/statements";
@@ -16,7 +16,6 @@ type SqlValue = string | number | null;
 
 /** A connection that broke is tried again for this long; by then the other side is gone. */
 const RECONNECT_WITHIN_US = 30_000_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface LinkTarget {
   /** For messages: `node 3 (198.18.0.5)`. */
@@ -59,7 +58,7 @@ export class Link implements RowSink {
 
   /** Tries until the deadline, on the node's clock; rejects with the driver's last error. */
   static async openUntil(target: LinkTarget, deadlineUs: number): Promise<Link> {
-    return new Link(target, await retryUntil(deadlineUs, () => connect(target)));
+    return new Link(target, await connectUntil(target, deadlineUs));
   }
 
   /**
@@ -80,9 +79,7 @@ export class Link implements RowSink {
   /** From now on rows go to this table. */
   async prepareInserts(table: DataTable): Promise<void> {
     this.#table = table;
-    const replaced = this.#insertRow;
     this.#insertRow = await prepare(this.#connection, insertRowSql(table, this.target.copy));
-    replaced?.close();
   }
 
   insertRow(key: Buffer, value: number, acknowledged: Acknowledged): void {
@@ -128,7 +125,7 @@ export class Link implements RowSink {
     this.#connection.destroy();
     const { target } = this;
     try {
-      this.#connection = await retryUntil(nowUs() + RECONNECT_WITHIN_US, () => connect(target));
+      this.#connection = await connectUntil(target, nowUs() + RECONNECT_WITHIN_US);
       if (this.#insertRow) {
         this.#insertRow = await prepare(this.#connection, insertRowSql(this.#table, target.copy));
       }
@@ -139,7 +136,12 @@ export class Link implements RowSink {
   }
 }
 
-function connect({ user, password, database, socketPath, host, port }: LinkTarget): Promise<Connection> {
+/** One attempt may take all the time there is: a server that looks its clients up can need many seconds for each. */
+const connectUntil = (target: LinkTarget, deadlineUs: number): Promise<Connection> =>
+  retryUntil(deadlineUs, () => connect(target, deadlineUs));
+
+function connect(target: LinkTarget, deadlineUs: number): Promise<Connection> {
+  const { user, password, database, socketPath, host, port } = target;
   const connection = createConnection({
     user,
     database,
@@ -147,7 +149,7 @@ function connect({ user, password, database, socketPath, host, port }: LinkTarge
     ...(socketPath !== undefined && { socketPath }),
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: Math.max(1, timerMs(deadlineUs - nowUs())),
     // The driver would look through every kilobyte of a batch for placeholders.
     queryFormat: (sql: string, values: SqlValue[]) => (values.length === 0 ? sql : format(sql, values)),
   });

@@ -2,6 +2,7 @@
 
 import { getServers } from "node:dns";
 import { lookup } from "node:dns/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import pLimit from "p-limit";
 import { BenchError } from "#model/errors";
 import { DATABASE_NAME, DATABASE_PORT, PEER_ACCOUNT } from "#model/node-protocol";
@@ -16,6 +17,8 @@ import { retryUntil } from "#node/retry";
 const LOCAL_LINKS = { batched: 2, literal: 1 } as const;
 /** A server keeps only so many connections waiting to be accepted, and all nodes come at the same time. */
 const CONNECTING_AT_ONCE = 8;
+/** A database that needs longer for `SELECT 1` is one to be named when the sync fails. */
+const ANSWER_WITHIN_MS = 1_000;
 
 export interface Mesh {
   /** To the own database, by socket. The first is the node's control connection too. */
@@ -53,6 +56,15 @@ export async function connectMesh(assignment: Assignment, own: Link, deadlineUs:
 export async function prepareInserts(table: DataTable, client: Client, { local, remote }: Mesh): Promise<void> {
   const links = client === "literal" ? [...local, ...remote] : local;
   await Promise.all(links.map((link) => link.prepareInserts(table)));
+}
+
+/** Names the databases that do not answer now, by their links' labels. */
+export async function silentDatabases({ local, remote, master }: Mesh): Promise<string[]> {
+  const links = [...new Set([...local, ...remote, master])];
+  const answers = await Promise.all(
+    links.map((link) => Promise.race([link.query("SELECT 1"), delay(ANSWER_WITHIN_MS)]).catch(() => undefined)),
+  );
+  return [...new Set(links.filter((_, i) => answers[i] === undefined).map(({ target }) => target.label))];
 }
 
 /** What a database has to allow: N−1 peers, two from its own node, one worker; the master's in `baseline` N−1 more. */

@@ -129,6 +129,20 @@ describe("a node that cannot take part says why", () => {
     }
   });
 
+  test("when a peer stops answering before the barrier", async () => {
+    await databases.reset("innodb");
+    const [own, peer] = databases.all as [LocalDatabase, LocalDatabase];
+    const running = runNode(databases, { ...RUN, warmupSec: 10, barrierTimeoutSec: 1.5 }, 1);
+    await expect.poll(async () => (await readProgress(own)).phase, POLL).toBe("warmup");
+    peer.freeze();
+    try {
+      const { failure } = await running;
+      expect(failure).toEqual({ kind: "sync", message: `no answer from node 2 (${peer.address})` });
+    } finally {
+      peer.thaw();
+    }
+  });
+
   test("when a peer's name has no address", async () => {
     await databases.reset("innodb");
     const { failure } = await runNode(databases, { ...RUN, resolve: "names", barrierTimeoutSec: 0.5 }, 1);

@@ -26,6 +26,9 @@ export interface LocalDatabase {
   readonly connection: Connection;
   /** Another one like it; end it yourself. */
   connect(): Promise<Connection>;
+  /** Stops and continues the server's process: connections stay, answers do not come. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 }
 
@@ -101,7 +104,9 @@ async function startOne(folder: string, address: string): Promise<LocalDatabase>
   const dataDir = join(folder, address);
   const socketPath = join(dataDir, "db.sock");
   await cp(join(folder, "template"), dataDir, { recursive: true });
-  const server = spawn("mariadbd", serverOptions(folder, dataDir, socketPath, address), { env: ENV, stdio: "ignore" });
+  // A test that is killed takes its servers with it.
+  const command = ["--pdeathsig", "KILL", "--", "mariadbd", ...serverOptions(folder, dataDir, socketPath, address)];
+  const server = spawn("setpriv", command, { env: ENV, stdio: "ignore" });
   const ended = whenEnded(server);
   const connect = () => createConnection({ socketPath, user: LOCAL_TEST_USER, database: DATABASE_NAME });
   const connection = await retryUntilReady(connect, ended);
@@ -110,7 +115,9 @@ async function startOne(folder: string, address: string): Promise<LocalDatabase>
     server.kill("SIGKILL");
     await ended;
   }
-  return { address, socketPath, connection, connect, stop };
+  const freeze = () => void server.kill("SIGSTOP");
+  const thaw = () => void server.kill("SIGCONT");
+  return { address, socketPath, connection, connect, freeze, thaw, stop };
 }
 
 function serverOptions(folder: string, dataDir: string, socketPath: string, address: string): string[] {

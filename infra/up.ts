@@ -11,6 +11,7 @@ import { ensureHostsFile } from "#worker/hosts-file-defaults";
 import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, readTemporalSettings } from "#worker/temporal-connection";
+import { readHostIds } from "#worker/wiring";
 import { findProgram } from "#infra/console/commands";
 import type { Consent } from "#infra/console/consent";
 import { installPackages } from "#infra/console/packages";
@@ -30,7 +31,6 @@ import { configuredTemporalAddress, temporalService } from "#infra/temporal/serv
 export const PARTS = ["engine", "image", "temporal", "worker"] as const;
 export type Part = (typeof PARTS)[number];
 
-const LOCAL_HOST = "local";
 const WORKER_GRACE_SEC = 30;
 const WORKER_START_LIMIT_SEC = 90;
 const POLL_MS = 250;
@@ -108,7 +108,7 @@ async function untilWorkerServes(installation: Installation): Promise<void> {
     for (;;) {
       const worker = readLocalServices(installation)?.services.find(({ name }) => name === "worker");
       const pid = worker?.process?.pid;
-      if (pid !== undefined && (await queuesWithoutPoller(client, [LOCAL_HOST], pid)).length === 0) return;
+      if (pid !== undefined && (await queuesWithoutPoller(client, readHostIds(installation), pid)).length === 0) return;
       if (performance.now() > deadline) {
         throw new UnavailableError("The worker does not serve", `its log says why: ${worker?.logFile}`);
       }

@@ -4,9 +4,11 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { nodeImageTag } from "#activities/image/node-image";
 import { SEARCH_ATTRIBUTES } from "#model/search-attributes";
+import { readHostsFile } from "#worker/hosts-file";
 import type { Installation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, listSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
+import { readHostIds } from "#worker/wiring";
 import { showCommand } from "#infra/console/commands";
 import { type Check, type Finding, missing, ok } from "#infra/doctor/check";
 import { engineHasImage, type FoundEngine, findEngine } from "#infra/engine/engine";
@@ -17,7 +19,6 @@ import { configuredTemporalAddress } from "#infra/temporal/server";
 const UP = "npx meshbench up";
 /** The API of Docker 20.10, the oldest engine tried. */
 const OLDEST_API = "1.41";
-const LOCAL_HOST = "local";
 
 /** @returns The checks, and what closes their connection when they are done. */
 export function serviceChecks(installation: Installation): { checks: Check[]; close: () => Promise<void> } {
@@ -30,7 +31,7 @@ export function serviceChecks(installation: Installation): { checks: Check[]; cl
     { name: "Temporal program", look: async () => lookAtTemporalBinary(installation) },
     { name: "Temporal server", look: async () => judgeServer(await client) },
     { name: "search attributes", look: needing(client, "Temporal server", lookAtSearchAttributes) },
-    { name: "worker", look: needing(client, "Temporal server", lookAtWorker) },
+    { name: "worker", look: needing(client, "Temporal server", (found) => lookAtWorker(installation, found)) },
     { name: "services", look: async () => lookAtServices(installation) },
     { name: "hosts.yaml", look: async () => lookAtHostsFile(installation) },
   ];
@@ -86,9 +87,12 @@ async function lookAtSearchAttributes(client: Client): Promise<Finding> {
   return missing(`${lacking.map(([name]) => name).join(", ")} missing`, showCommand("temporal", create));
 }
 
-async function lookAtWorker(client: Client): Promise<Finding> {
-  const unserved = await queuesWithoutPoller(client, [LOCAL_HOST]);
-  return unserved.length === 0 ? ok("serves host local") : missing(`nobody serves ${unserved.join(", ")}`, UP);
+async function lookAtWorker(installation: Installation, client: Client): Promise<Finding> {
+  const hosts = readHostIds(installation);
+  const unserved = await queuesWithoutPoller(client, hosts);
+  return unserved.length === 0
+    ? ok(`serves host ${hosts.join(", ")}`)
+    : missing(`nobody serves ${unserved.join(", ")}`, UP);
 }
 
 /** A service that keeps dying is alive each time one looks. */
@@ -106,7 +110,7 @@ function lookAtServices(installation: Installation): Finding {
 }
 
 function lookAtHostsFile({ hostsFile, secretsDir }: Installation): Finding {
-  if (!existsSync(hostsFile)) return missing(`${hostsFile} is not there`, UP);
+  if (readHostsFile(hostsFile) === undefined) return missing(`${hostsFile} is not there`, UP);
   const secrets = existsSync(secretsDir) ? readdirSync(secretsDir).map((name) => join(secretsDir, name)) : [];
   const open = [hostsFile, ...secrets].filter((path) => (statSync(path).mode & 0o077) !== 0);
   return open.length === 0

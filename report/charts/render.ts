@@ -15,11 +15,14 @@ const PNG_ZOOM = 2;
 export async function renderSvg(chart: TopLevelSpec): Promise<string> {
   const view = new View(parse(compile(chart).spec), { renderer: "none", logLevel: LOG_ERRORS });
   try {
-    return withTitles(await view.toSVG());
+    return withTitles(wellFormed(await view.toSVG()));
   } finally {
     view.finalize();
   }
 }
+
+/** XML has no way to write most control characters, not even escaped. */
+const wellFormed = (svg: string): string => svg.replaceAll(/(?![\t\n\r])\p{Cc}/gu, "�");
 
 /** Vega writes descriptions as labels, already escaped; browsers show titles. */
 const withTitles = (svg: string): string =>

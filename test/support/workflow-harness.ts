@@ -22,12 +22,19 @@ import { bundleWorkflows, startTemporal, TEST_IDENTITY } from "#test/support/tem
 
 export type StepName = keyof HostActivities;
 
+interface Attempt {
+  isSilent: boolean;
+}
+
+function fallSilent(attempt: Attempt): Promise<void> {
+  attempt.isSilent = true;
+  return Context.current().cancelled;
+}
+
 interface Interference {
   readonly step: StepName;
-  /** Any run, where absent. */
-  readonly runId?: string;
   readonly moment: "before" | "after";
-  readonly act: () => Promise<void>;
+  readonly act: (attempt: Attempt) => Promise<void>;
 }
 
 /** A host of the test's own: runs on different ones go on beside each other. */
@@ -50,53 +57,50 @@ export class FakeHost {
   }
 
   /** The next such step fails, once. `after`: its effect is there, but the workflow does not learn of it. */
-  failNext(
-    step: StepName,
-    error: Error,
-    { moment = "before", runId }: { moment?: "before" | "after"; runId?: string } = {},
-  ) {
-    this.#interfere(step, moment, runId, () => Promise.reject(error));
+  failNext(step: StepName, error: Error, moment: "before" | "after" = "before"): void {
+    this.#interferences.push({ step, moment, act: () => Promise.reject(error) });
   }
 
   /** The next such step stands still before its effect, until released or cancelled. */
-  holdNext(step: StepName, runId?: string): { reached: Promise<void>; release: () => void } {
+  holdNext(step: StepName): { reached: Promise<void>; release: () => void } {
     const reached = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
-    this.#interfere(step, "before", runId, async () => {
+    const act = async () => {
       reached.resolve();
       await Promise.race([released.promise, Context.current().cancelled]);
-    });
+    };
+    this.#interferences.push({ step, moment: "before", act });
     return { reached: reached.promise, release: () => released.resolve() };
+  }
+
+  /** The next such step neither goes on nor heartbeats, like one whose worker was killed. */
+  killNext(step: StepName): void {
+    this.#interferences.push({ step, moment: "before", act: fallSilent });
   }
 
   callsOf(step: StepName): string[] {
     return this.calls.filter((call) => call.startsWith(`${step} `)).map((call) => call.slice(step.length + 1));
   }
 
-  #interfere(step: StepName, moment: "before" | "after", runId: string | undefined, act: () => Promise<void>): void {
-    this.#interferences.push({ step, moment, act, ...(runId === undefined ? {} : { runId }) });
-  }
-
   /** What a real activity has around it: heartbeats and the failure boundary. */
-  #step<T>(step: StepName, runId: string, work: () => T | Promise<T>): Promise<T> {
-    this.calls.push(`${step} ${runId}`);
+  #step<T>(step: StepName, subject: string, work: () => T | Promise<T>): Promise<T> {
+    this.calls.push(`${step} ${subject}`);
+    const attempt: Attempt = { isSilent: false };
     return withHeartbeats(
-      () => Context.current().heartbeat(),
+      () => attempt.isSilent || Context.current().heartbeat(),
       () =>
         withFailureBoundary({ host: this.id }, async () => {
-          await this.#interference(step, runId, "before");
+          await this.#takeInterference(step, "before")?.act(attempt);
           const result = await work();
-          await this.#interference(step, runId, "after");
+          await this.#takeInterference(step, "after")?.act(attempt);
           return result;
         }),
     );
   }
 
-  async #interference(step: StepName, runId: string, moment: "before" | "after"): Promise<void> {
-    const index = this.#interferences.findIndex(
-      (one) => one.step === step && one.moment === moment && (one.runId ?? runId) === runId,
-    );
-    await this.#interferences.splice(index, index === -1 ? 0 : 1)[0]?.act();
+  #takeInterference(step: StepName, moment: "before" | "after"): Interference | undefined {
+    const index = this.#interferences.findIndex((one) => one.step === step && one.moment === moment);
+    return index === -1 ? undefined : this.#interferences.splice(index, 1)[0];
   }
 
   activities(): HostActivities {

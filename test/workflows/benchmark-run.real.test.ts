@@ -85,7 +85,7 @@ describe.concurrent("a run", () => {
 
   test.for(STEPS)("is VALID when %s is done twice", async (step) => {
     const { host, run } = await newRun();
-    host.failNext(step, new BenchError("engine unavailable", "cut off"), { moment: "after" });
+    host.failNext(step, new BenchError("engine unavailable", "cut off"), "after");
     expect(await (await harness.startRun(run)).result()).toMatchObject({ status: "VALID" });
     expect(host.callsOf(step).length).toBeGreaterThan(1);
     expect(harness.store.rowsOf(run.runId)).toHaveLength(1);
@@ -147,6 +147,16 @@ describe.concurrent("a run", () => {
     expect(await (await harness.startRun(next)).result()).toMatchObject({ status: "VALID" });
     expect(host.overlaps).toEqual([]);
     expect(host.callsOf("destroyNodes")).not.toContain(run.runId);
+  });
+
+  test("goes on within 20 s when the worker of its main loop is killed", async () => {
+    const { host, run } = await newRun();
+    host.killNext("followMainLoop");
+    const startedMs = Date.now();
+    expect(await (await harness.startRun(run)).result()).toMatchObject({ status: "VALID" });
+    expect(Date.now() - startedMs).toBeLessThan(20_000);
+    expect(host.callsOf("followMainLoop")).toHaveLength(2);
+    expect(host.callsOf("provisionNodes")).toHaveLength(1);
   });
 
   test("that hits its deadline in the main loop says so, with the time it had", async () => {

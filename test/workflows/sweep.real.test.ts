@@ -1,4 +1,4 @@
-import { WorkflowFailedError } from "@temporalio/client";
+import type { WorkflowFailedError } from "@temporalio/client";
 import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BenchError } from "#model/errors";

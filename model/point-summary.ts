@@ -95,7 +95,7 @@ export function replacedAttempts(rows: readonly RunRow[]): Set<RunRow> {
   return new Set([...repetitions.values()].flatMap((attempts) => attempts.toSorted(byAttempt).slice(0, -1)));
 }
 
-export const pointKey = (row: Pick<RunRow, FactorColumn>): string =>
+const pointKey = (row: Pick<RunRow, FactorColumn>): string =>
   JSON.stringify(FACTOR_COLUMNS.map((column) => row[column]));
 
 function summarisePoint(rows: readonly RunRow[]): PointSummary {

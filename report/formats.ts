@@ -5,10 +5,11 @@ import { formatBenchfmt } from "#report/benchfmt";
 import { formatCsv } from "#report/csv";
 import { formatParquet } from "#report/parquet";
 
-export const EXPORT_FORMATS = ["csv", "jsonl", "parquet", "benchfmt"] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
-
-export function formatRows(rows: readonly RunRow[], format: ExportFormat): string | Uint8Array {
+/** @returns Bytes for `parquet`, text for the others. */
+export function formatRows(
+  rows: readonly RunRow[],
+  format: "csv" | "jsonl" | "parquet" | "benchfmt",
+): string | Uint8Array {
   switch (format) {
     case "csv":
       return formatCsv(rows);

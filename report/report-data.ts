@@ -26,7 +26,7 @@ export interface ReportData {
 }
 
 /** One fact of every environment. */
-export interface FactLine {
+interface FactLine {
   readonly fact: string;
   /** In the order of the environments; "–" where an environment has no such fact. */
   readonly values: readonly string[];

@@ -28,6 +28,12 @@ export function isConnectionLost(error: Error): boolean {
   return fatal === true || (code !== undefined && GOING_AWAY.has(code));
 }
 
+/** True where the statement was undone whole, in favour of another one. */
+export function isRolledBack(error: Error): boolean {
+  const { code } = error as DriverError;
+  return code === "ER_LOCK_DEADLOCK" || code === "ER_LOCK_WAIT_TIMEOUT";
+}
+
 /** An answer of the database that ends the run. */
 export function statementFailure(label: string, error: Error): BenchError {
   const { code = "", message } = error as DriverError;

@@ -8,7 +8,7 @@ import type { Connection, PrepareStatementInfo, RowDataPacket } from "mysql2";
 import type { FailureKind } from "#model/errors";
 import type { DataTable } from "#model/node-tables";
 import { nowUs, timerMs } from "#node/clock";
-import { connectionFailure, isConnectionLost, statementFailure } from "#node/failure";
+import { connectionFailure, isConnectionLost, isRolledBack, statementFailure } from "#node/failure";
 import { retryUntil } from "#node/retry";
 import { insertRowSql, RowsStatement } from "#node/statements";
 
@@ -58,7 +58,7 @@ export class Link implements RowSink {
 
   /** Tries until the deadline, on the node's clock; rejects with the driver's last error. */
   static async openUntil(target: LinkTarget, deadlineUs: number): Promise<Link> {
-    return new Link(target, await connectUntil(target, deadlineUs));
+    return new Link(target, await retryUntil(deadlineUs, () => connect(target, deadlineUs)));
   }
 
   /**
@@ -70,8 +70,8 @@ export class Link implements RowSink {
       try {
         return await run<Row>(this.#connection, sql, values);
       } catch (error) {
-        if (!isConnectionLost(error as Error)) throw statementFailure(this.target.label, error as Error);
-        await this.#reconnect();
+        if (isConnectionLost(error as Error)) await this.#reconnect();
+        else if (!isRolledBack(error as Error)) throw statementFailure(this.target.label, error as Error);
       }
     }
   }
@@ -124,11 +124,12 @@ export class Link implements RowSink {
   async #replaceConnection(): Promise<void> {
     this.#connection.destroy();
     const { target } = this;
+    const deadlineUs = nowUs() + RECONNECT_WITHIN_US;
     try {
-      this.#connection = await connectUntil(target, nowUs() + RECONNECT_WITHIN_US);
-      if (this.#insertRow) {
-        this.#insertRow = await prepare(this.#connection, insertRowSql(this.#table, target.copy));
-      }
+      await retryUntil(deadlineUs, async () => {
+        this.#connection = await connect(target, deadlineUs);
+        if (this.#insertRow) await this.prepareInserts(this.#table);
+      });
       this.reconnects++;
     } catch (error) {
       throw connectionFailure(target.lostKind, target.label, error);
@@ -136,10 +137,7 @@ export class Link implements RowSink {
   }
 }
 
-/** One attempt may take all the time there is: a server that looks its clients up can need many seconds for each. */
-const connectUntil = (target: LinkTarget, deadlineUs: number): Promise<Connection> =>
-  retryUntil(deadlineUs, () => connect(target, deadlineUs));
-
+/** May take all the time there is: a server that looks its clients up can need many seconds for each. */
 function connect(target: LinkTarget, deadlineUs: number): Promise<Connection> {
   const { user, password, database, socketPath, host, port } = target;
   const connection = createConnection({

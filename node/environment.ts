@@ -1,9 +1,7 @@
 /** What a node is told at its creation, and by tests. */
 
-import { DATABASE_NAME, LOCAL_ACCOUNT, NODE_ENV } from "#model/node-protocol";
+import { DATABASE_NAME, DATABASE_SOCKET, LOCAL_ACCOUNT, NODE_ENV } from "#model/node-protocol";
 import type { LinkTarget } from "#node/link";
-
-const DEFAULT_SOCKET = "/run/mysqld/mysqld.sock";
 
 export interface NodeEnvironment {
   readonly runId: string;
@@ -29,7 +27,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): NodeEnvironment {
     nodeIndex,
     own: {
       label: "own database",
-      socketPath: env["MESHBENCH_SOCKET"] || DEFAULT_SOCKET,
+      socketPath: env["MESHBENCH_SOCKET"] || DATABASE_SOCKET,
       user: env["MESHBENCH_LOCAL_USER"] || LOCAL_ACCOUNT,
       database: DATABASE_NAME,
       lostKind: "db crash",

@@ -72,7 +72,7 @@ describe("environment", () => {
     expect(readEnvironment(env)).toMatchObject({
       runId: "s-p1-r1-a1",
       nodeIndex: 2,
-      own: { socketPath: "/run/mysqld/mysqld.sock", user: "node" },
+      own: { socketPath: "/ram/mysqld.sock", user: "node" },
       stretch: 1,
     });
   });

@@ -1,10 +1,10 @@
 /** Numbers as people read them. */
 
-const NARROW_NO_BREAK_SPACE = " ";
+const NARROW_NO_BREAK_SPACE = "\u202F";
 
-/** `60000` → `60 000`, with a space that no line breaks at. */
+/** `60000` → `60 000`, with a space that no line breaks at; fractions stay as they are. */
 export const formatCount = (value: number): string =>
-  String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, NARROW_NO_BREAK_SPACE);
+  Number.isInteger(value) ? String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, NARROW_NO_BREAK_SPACE) : String(value);
 
 /** Three digits that matter, and never more than three decimals: `0.023`, `1.23`, `12.3`, `123`. */
 export function formatFigure(value: number): string {

@@ -1,6 +1,13 @@
 /** A report as one HTML file: opens offline, needs no script, prints. */
 
-import { countStatuses, replacedAttempts, RUN_STATUSES, summariseColumn } from "#model/point-summary";
+import {
+  countStatuses,
+  replacedAttempts,
+  RUN_STATUSES,
+  summariseColumn,
+  type FigureColumn,
+  type PointSummary,
+} from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { STEPS } from "#model/run";
 import { PHASE_COLUMNS } from "#report/charts/phases-chart";
@@ -16,14 +23,13 @@ import {
   LATENESS_LOCAL_P99,
   LATENESS_REMOTE_P50,
   LATENESS_REMOTE_P99,
-  medianText,
   notesColumn,
   STATUSES,
   VALID_COUNT,
 } from "#report/point-columns";
 import type { ReportData } from "#report/report-data";
 import { specFile } from "#report/spec-file";
-import { findings, verdictOf, warnings } from "#report/verdict";
+import { findings, isolationWarnings, verdictOf, warnings } from "#report/verdict";
 
 export interface InlinePlot {
   readonly title: string;
@@ -76,6 +82,7 @@ function pageHead(data: ReportData): Markup {
         ${findings(data).map((finding) => html`<li>${printable(finding)}</li>`)}
       </ul>
     </div>
+    ${isolationWarnings(data).map((one) => html`<p class="verdict bad"><strong>${printable(one)}</strong></p>`)}
     ${counts(data.rows)}
     ${
       limits.length > 0
@@ -129,21 +136,15 @@ function phasesTable({ rows, points }: ReportData): Markup {
     isNumber: align === "right",
     cell: text,
   }));
-  const phases = STEPS.map((step) => ({
-    title: `${step} s`,
-    isNumber: true,
-    cell: (point: (typeof points)[number]) => medianText(point, PHASE_COLUMNS[step]).replace("≥ ", ""),
-  }));
-  const skew = {
-    title: "barrier skew ms",
-    isNumber: true,
-    cell: (point: (typeof points)[number]) => {
-      const summary = summariseColumn(point.rows, "barrier_skew_ms");
-      return summary ? formatFigure(summary.median) : "–";
-    },
-  };
+  const phases = STEPS.map((step) => medianColumn(`${step} s`, PHASE_COLUMNS[step]));
+  const skew = medianColumn("barrier skew ms", "barrier_skew_ms");
   return html`<p>Medians over VALID runs.</p>
     ${table([...factors, ...phases, skew], points)}`;
+}
+
+function medianColumn(title: string, column: FigureColumn): Column<PointSummary> {
+  const cell = ({ rows }: PointSummary) => figureText(summariseColumn(rows, column)?.median ?? null);
+  return { title, isNumber: true, cell };
 }
 
 function environmentsTable({ environments, facts, rows }: ReportData): Markup {

@@ -13,7 +13,7 @@ import {
 } from "#report/point-columns";
 import type { ReportData } from "#report/report-data";
 import { statusText } from "#report/status-text";
-import { findings, verdictOf, warnings } from "#report/verdict";
+import { findings, isolationWarnings, verdictOf, warnings } from "#report/verdict";
 
 const SIGN = { good: "✅", warning: "⚠️", bad: "❌" } as const;
 
@@ -25,6 +25,7 @@ export function formatMarkdown(data: ReportData, plots: readonly { path: string;
   return [
     `# ${inline(sweep.name)}`,
     `${SIGN[verdict.tone]} **${inline(verdict.text)}**`,
+    ...isolationWarnings(data).map((warning) => `> ⚠️ **${inline(warning)}**`),
     list([...findings(data).map(inline), `Runs: ${inline(statusText(rows) || "none yet")}`]),
     ...section("Limits of these results", list(warnings(data).map(inline))),
     ...section("Points", pointTable(data.points, data)),

@@ -48,16 +48,11 @@ const deviationOf = ({ rows }: PointSummary): number => summariseColumn(rows, "d
 
 /** What limits the conclusions, the gravest first. */
 export function warnings(data: ReportData): string[] {
-  return [
-    ...isolationWarnings(data),
-    ...thresholdWarnings(data),
-    ...quotableWarnings(data),
-    ...runWarnings(data),
-    ...environmentWarnings(data),
-  ];
+  return [...thresholdWarnings(data), ...quotableWarnings(data), ...runWarnings(data), ...environmentWarnings(data)];
 }
 
-function isolationWarnings({ points }: ReportData): string[] {
+/** What stands before all figures: arms that are no virtual machines in the sense of the question. */
+export function isolationWarnings({ points }: ReportData): string[] {
   const rows = points.flatMap((point) => point.rows);
   const weak = rows.filter(({ isolation }) => isolation === "tcg" || isolation === "simulated");
   const arms = new Map(weak.map(({ environment, isolation }) => [environment, isolation]));

@@ -5,7 +5,9 @@ import type { RunRow } from "#model/result-row";
 import type { PreparedEnvironment } from "#model/run";
 import { DEFAULT_LIMITS } from "#model/spec-schema";
 import { buildReport } from "#report/index";
-import type { ReportInput } from "#report/report-data";
+import { formatHtml } from "#report/html";
+import { formatMarkdown } from "#report/markdown";
+import { prepareReport, type ReportInput } from "#report/report-data";
 import { CONTAINERS, sweepFixture, VMS, withColumns } from "#test/report/fixture-rows";
 
 const HOSTILE = `<script>alert("1")</script>'\`|@everyone [x](http://evil.example)\u001B[2J\n`;
@@ -22,6 +24,12 @@ const reportOf = async (input: ReportInput) => {
   const files = await buildReport(input);
   return { files, html: String(files.get("report.html")), markdown: String(files.get("report.md")) };
 };
+
+/** What a reader sees, without the time that plots take. */
+function textsOf(input: ReportInput) {
+  const data = prepareReport(input);
+  return { html: formatHtml(data, []), markdown: formatMarkdown(data, []) };
+}
 
 /** The cells' text of the table line that has this text in one of its cells. */
 function lineWith(html: string, text: string): string {
@@ -107,24 +115,24 @@ describe("the report of a sweep with everything in it", () => {
 });
 
 describe("a report", () => {
-  test.each(["tcg", "simulated"] as const)("never lets %s pass for VMs", async (isolation) => {
+  test.each(["tcg", "simulated"] as const)("never lets %s pass for VMs", (isolation) => {
     const vms = { ...VMS, isolation };
-    const { html, markdown } = await reportOf(inputOf({ environments: [CONTAINERS, vms], rates: [5000] }));
+    const { html, markdown } = textsOf(inputOf({ environments: [CONTAINERS, vms], rates: [5000] }));
     const warning = `Isolation of vms is ${isolation}: no conclusion about VMs follows from its figures.`;
     expect(html).toContain(warning);
     expect(markdown).toContain(warning);
     expect(markdown).toContain(`${isolation}: no conclusion about VMs |`);
   });
 
-  test("flags main loops under 30 s as not quotable", async () => {
-    const { html, markdown } = await reportOf(inputOf({ durationSec: 20, rates: [5000], repetitions: 2 }));
+  test("flags main loops under 30 s as not quotable", () => {
+    const { html, markdown } = textsOf(inputOf({ durationSec: 20, rates: [5000], repetitions: 2 }));
     expect(html).toContain("not quotable: under 30 s");
     expect(markdown).toContain("Not quotable: 9 runs under 30 s");
   });
 
-  test("of a sweep without a flaw has nothing to warn of but its environments", async () => {
+  test("of a sweep without a flaw has nothing to warn of but its environments", () => {
     const clean = { allValid: true, rates: [5000], environments: [CONTAINERS] };
-    const { html } = await reportOf(inputOf(clean));
+    const { html } = textsOf(inputOf(clean));
     expect(html).toContain("14 of 14 planned runs VALID; all thresholds kept");
     expect(html).not.toContain("Limits of these results");
   });
@@ -135,10 +143,10 @@ describe("a report", () => {
     expect([...files.keys()].filter((name) => name.startsWith("plots/"))).toEqual([]);
   });
 
-  test("names a fingerprint that changed during the sweep", async () => {
+  test("names a fingerprint that changed during the sweep", () => {
     const input = inputOf({ rates: [5000] });
     const rows = [...input.rows.slice(1), ...withColumns(input.rows.slice(0, 1), { fingerprint: "0123456789abcdef" })];
-    const { html } = await reportOf({ ...input, rows });
+    const { html } = textsOf({ ...input, rows });
     expect(html).toContain("The facts of containers changed during the sweep");
   });
 

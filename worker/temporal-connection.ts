@@ -17,11 +17,12 @@ import { localTemporalAddress } from "#worker/local-services";
 
 const DEFAULT_ADDRESS = "localhost:7233";
 const DEFAULT_PORT = 7233;
+const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/;
 /** Summaries and details of workflows and activities are there since. */
 const OLDEST_SERVER = "1.25.0";
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const PROBE_TIMEOUT_MS = 2_000;
+const PROBE_TIMEOUT_MS = 1_500;
 const CALL_TIMEOUT_MS = 8_000;
 /** The server answers these after 20 s at the latest, also where there is nothing to say. */
 const LONG_POLL_TIMEOUT_MS = 40_000;
@@ -122,6 +123,9 @@ export async function listSearchAttributes(client: Client): Promise<ReadonlySet<
 }
 
 async function openConnection(settings: TemporalSettings): Promise<Connection> {
+  // Locally no proxy stands between, so what a probe sees is so: nobody has to wait for gRPC to give up.
+  const mistake = LOOPBACK.test(settings.address) ? await findMistake(settings) : undefined;
+  if (mistake !== undefined) throw unavailable(settings, mistake);
   try {
     return await Connection.connect({
       ...(settings.connectionOptions as ConnectionOptions),
@@ -129,7 +133,8 @@ async function openConnection(settings: TemporalSettings): Promise<Connection> {
       interceptors: [limitCalls, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
     });
   } catch (error) {
-    throw unavailable(settings, await explainSilence(settings.address, error), error);
+    const silence = `no Temporal server answers there within ${CONNECT_TIMEOUT_MS / 1000} s (${firstLine(error)})`;
+    throw unavailable(settings, (await findMistake(settings)) ?? silence, error);
   }
 }
 
@@ -175,22 +180,30 @@ const unavailable = ({ address }: TemporalSettings, why: string, cause?: unknown
     { cause },
   );
 
-/** Asks the port what it is, in HTTP/1.0: gRPC's own errors do not tell these cases apart. */
-async function explainSilence(address: string, error: unknown): Promise<string> {
+/** What a port said to a line of HTTP, or why it could not be reached. */
+type ProbeAnswer = { readonly text: string } | { readonly failed: string };
+
+/** @returns `undefined` where it may be a Temporal server. */
+async function findMistake({ address, connectionOptions }: TemporalSettings): Promise<string | undefined> {
   const answer = await probe(address);
   if ("failed" in answer) return answer.failed;
+  // A server that speaks TLS says something of its own to plain text.
+  if (connectionOptions.tls) return undefined;
   if (answer.text.startsWith("HTTP/1.")) return "an HTTP server answers there, not Temporal";
   if (answer.text.startsWith("\x15\x03")) return "the server there wants TLS: set TEMPORAL_TLS=true";
-  return `no Temporal server answers there within ${CONNECT_TIMEOUT_MS / 1000} s (${firstLine(error)})`;
+  return undefined;
 }
 
-/** @param address - `host`, `host:port` or `[v6]:port`. */
-function probe(address: string): Promise<{ text: string } | { failed: string }> {
+/**
+ * gRPC's own errors do not tell a wrong port, an HTTP server and a TLS one apart, so the port is asked what it is.
+ * @param address - `host`, `host:port` or `[v6]:port`.
+ */
+function probe(address: string): Promise<ProbeAnswer> {
   const { hostname, port } = new URL(`tcp://${address}`);
   const host = hostname.replaceAll(/^\[|\]$/g, "");
   return new Promise((resolve) => {
     const socket = connectTcp({ host, port: port === "" ? DEFAULT_PORT : Number(port), timeout: PROBE_TIMEOUT_MS });
-    const answer = (result: { text: string } | { failed: string }) => {
+    const answer = (result: ProbeAnswer) => {
       socket.destroy();
       resolve(result);
     };

@@ -43,6 +43,7 @@ export interface NodeImageInputs {
   /** Without `v`. */
   readonly nodeVersion: string;
   readonly schema: string;
+  readonly mysqlSchema: string;
   /** The node program as one ES module. */
   readonly program: Uint8Array;
 }
@@ -55,13 +56,22 @@ export async function nodeImageTag(): Promise<string> {
 /** @throws {Error} The node program does not compile. */
 export async function readNodeImageInputs(checkout = CHECKOUT): Promise<NodeImageInputs> {
   const schema = nodeSchema("mariadb");
+  const mysqlSchema = nodeSchema("mysql");
   const program = bundleNodeProgram(checkout);
   const nodeVersion = await pinnedNodeVersion(checkout);
   const rootfsDigest = digestOf({ ...(await readRecipe(checkout, ROOTFS_RECIPE)), schema });
   const protocol = String(PROTOCOL_VERSION);
   const top = await readRecipe(checkout, TOP_RECIPE);
-  const digest = digestOf({ ...top, rootfsDigest, program, nodeVersion, protocol });
-  return { tag: `${REPOSITORY}:${digest.slice(0, 16)}`, digest, rootfsDigest, nodeVersion, schema, program };
+  const digest = digestOf({ ...top, rootfsDigest, program, mysqlSchema, nodeVersion, protocol });
+  return {
+    tag: `${REPOSITORY}:${digest.slice(0, 16)}`,
+    digest,
+    rootfsDigest,
+    nodeVersion,
+    schema,
+    mysqlSchema,
+    program,
+  };
 }
 
 /** SHA-256, hex, over names and contents; their order does not matter. */

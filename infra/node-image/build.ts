@@ -15,7 +15,7 @@ import { IMAGE_LABEL, type NodeImageInputs, readNodeImageInputs } from "#activit
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
 import { Steps } from "#infra/console/steps";
 import { askEngine } from "#infra/engine/engine";
-import { nodeLayers, packImage } from "#infra/node-image/layers";
+import { type ImageDescription, nodeLayers, packImage } from "#infra/node-image/layers";
 import { readNodeRuntime } from "#infra/node-image/node-runtime";
 import { ensureRootfs } from "#infra/node-image/rootfs";
 import { EXIT, InputError, UnavailableError } from "#model/errors";
@@ -39,35 +39,40 @@ export async function ensureNodeImage(steps: Steps = new Steps()): Promise<Built
   const kept = await findImage(docker, inputs);
   if (kept !== undefined) return { tag: inputs.tag, digest: kept, built: false };
 
-  const { Arch: architecture } = await docker.version();
-  const cacheDir = join(locateInstallation().cache, "node-image");
-  await mkdir(cacheDir, { recursive: true });
-  const rootfs = await ensureRootfs(
-    { digest: inputs.rootfsDigest, schema: inputs.schema, architecture, cacheDir },
-    docker,
-    steps,
-  );
-  const runtime = await steps.run(`Node ${inputs.nodeVersion} for ${architecture}`, (step) =>
-    readNodeRuntime({ version: inputs.nodeVersion, architecture, cacheDir }, step),
-  );
-  const init = await readFile(join(import.meta.dirname, "init.sh"));
-  const image = packImage({
-    tag: inputs.tag,
-    architecture,
-    labels: {
-      [IMAGE_LABEL.inputs]: inputs.digest,
-      [IMAGE_LABEL.protocol]: String(PROTOCOL_VERSION),
-      [IMAGE_LABEL.database]: rootfs.database,
-      [IMAGE_LABEL.node]: inputs.nodeVersion,
-    },
-    databasePort: DATABASE_PORT,
-    layers: [{ tarFile: rootfs.tarFile }, ...nodeLayers({ runtime, init, program: inputs.program })],
-  });
+  const image = packImage(await makeParts(inputs, docker, steps));
   await steps.run(`loading ${inputs.tag} into the engine`, () => loadImage(docker, image));
   const digest = await findImage(docker, inputs);
   if (digest === undefined) throw new Error(`the engine took ${inputs.tag}, but does not have it`);
   return { tag: inputs.tag, digest, built: true };
 }
+
+async function makeParts(inputs: NodeImageInputs, docker: Docker, steps: Steps): Promise<ImageDescription> {
+  const { rootfsDigest, schema, nodeVersion } = inputs;
+  const { Arch: architecture } = await docker.version();
+  const cacheDir = join(locateInstallation().cache, "node-image");
+  await mkdir(cacheDir, { recursive: true });
+  const rootfs = await ensureRootfs({ digest: rootfsDigest, schema, architecture, cacheDir }, docker, steps);
+  const runtime = await steps.run(`Node ${nodeVersion} for ${architecture}`, (step) =>
+    readNodeRuntime({ version: nodeVersion, architecture, cacheDir }, step),
+  );
+  const labels = {
+    [IMAGE_LABEL.inputs]: inputs.digest,
+    [IMAGE_LABEL.protocol]: String(PROTOCOL_VERSION),
+    [IMAGE_LABEL.database]: rootfs.database,
+    [IMAGE_LABEL.node]: nodeVersion,
+  };
+  const top = nodeLayers({
+    runtime,
+    init: await readScript("init.sh"),
+    program: inputs.program,
+    prepareData: await readScript("prepare-data.sh"),
+    mysqlSchema: Buffer.from(inputs.mysqlSchema),
+  });
+  const layers = [{ tarFile: rootfs.tarFile }, ...top];
+  return { tag: inputs.tag, architecture, labels, databasePort: DATABASE_PORT, layers };
+}
+
+const readScript = (name: string) => readFile(join(import.meta.dirname, name));
 
 /** @returns The engine's id of the image with these inputs. */
 async function findImage(docker: Docker, { tag, digest }: NodeImageInputs): Promise<string | undefined> {

@@ -76,7 +76,7 @@ start_database() {
     fallocate --length "${MESHBENCH_REDO_LOG_MIB}MiB" "$RAM/data/ib_logfile0" || refuse "no room for the redo log in $RAM"
   else
     server=$(command -v mysqld) || refuse "neither mariadbd nor mysqld is in this image"
-    options+=(--plugin-load-add=auth_socket.so --innodb-redo-log-capacity="${MESHBENCH_REDO_LOG_MIB}M")
+    options+=(--mysqlx=OFF --plugin-load-add=auth_socket.so --innodb-redo-log-capacity="${MESHBENCH_REDO_LOG_MIB}M")
     # From 8.4 on the plugin of the worker's account has to be asked for.
     [[ $("$server" --version) == *" 8.0."* ]] || options+=(--mysql-native-password=ON)
   fi

@@ -30,14 +30,26 @@ export interface ImageDescription {
   readonly layers: readonly Layer[];
 }
 
-/** What lies on top of Debian and the prepared data directory; `program` is the node program as one module. */
-export function nodeLayers({ runtime, init, program }: Record<"runtime" | "init" | "program", Uint8Array>): Layer[] {
+/** What lies on top of Debian and the prepared data directory. */
+export interface NodeFiles {
+  readonly runtime: Uint8Array;
+  readonly init: Uint8Array;
+  /** The node program as one module. */
+  readonly program: Uint8Array;
+  /** For images of another server that take their parts from this one: mysql8.Dockerfile. */
+  readonly prepareData: Uint8Array;
+  readonly mysqlSchema: Uint8Array;
+}
+
+export function nodeLayers({ runtime, init, program, prepareData, mysqlSchema }: NodeFiles): Layer[] {
   return [
     { files: [{ path: "usr/local/bin/node", mode: 0o755, content: runtime }] },
     {
       files: [
         { path: "usr/local/lib/meshbench/init.sh", mode: 0o755, content: init },
         { path: "usr/local/lib/meshbench/node.mjs", mode: 0o644, content: program },
+        { path: "usr/local/lib/meshbench/prepare-data.sh", mode: 0o755, content: prepareData },
+        { path: "usr/local/lib/meshbench/schema-mysql.sql", mode: 0o644, content: mysqlSchema },
       ],
     },
   ];

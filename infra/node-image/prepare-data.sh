@@ -20,8 +20,9 @@ if command -v mariadbd >/dev/null; then
   mariadb-install-db --defaults-file="$lib/database.cnf" --user=mysql --force --skip-test-db \
     --auth-root-authentication-method=socket --auth-root-socket-user=root --innodb-log-file-size=4M >>"$log" 2>&1
 else
-  server=(mysqld --defaults-file="$lib/database.cnf" --user=mysql --plugin-load-add=auth_socket.so)
-  mysqld --defaults-file="$lib/database.cnf" --user=mysql --initialize-insecure >>"$log" 2>&1
+  server=(mysqld --defaults-file="$lib/database.cnf" --user=mysql --mysqlx=OFF
+    --plugin-load-add=auth_socket.so --innodb-redo-log-capacity=8M)
+  mysqld --defaults-file="$lib/database.cnf" --user=mysql --initialize-insecure --innodb-redo-log-capacity=8M >>"$log" 2>&1
 fi
 
 # The socket is there only once the schema is in.

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { digestOf, type NodeImageInputs, readNodeImageInputs } from "#activities/image/node-image";
+import { digestOf, IMAGE_LABEL, type NodeImageInputs, readNodeImageInputs } from "#activities/image/node-image";
 import { nodeSchema } from "#activities/image/node-schema";
 import { nodeLayers, packImage } from "#infra/node-image/layers";
+import { PROTOCOL_VERSION } from "#model/node-protocol";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 
@@ -72,7 +73,13 @@ test.for(["mariadb", "mysql"] as const)("the schema for %s is one statement a li
 
 async function packSample(): Promise<Record<string, string>> {
   const content = Buffer.from("x");
-  const layers = nodeLayers({ runtime: content, init: content, program: content });
+  const layers = nodeLayers({
+    runtime: content,
+    init: content,
+    program: content,
+    prepareData: content,
+    mysqlSchema: content,
+  });
   const image = { tag: "meshbench-node:0", architecture: "amd64", labels: { a: "b" }, databasePort: 3306, layers };
   const files: Record<string, string> = {};
   for await (const entry of packImage(image).pipe(extract())) files[entry.header.name] = await text(entry);
@@ -89,4 +96,9 @@ test("packs the same inputs into the same image, named by its content", async ()
   expect(JSON.parse(config)).toMatchObject({ architecture: "amd64", os: "linux", config: { Labels: { a: "b" } } });
   const digests = ["layer-0.tar", "layer-1.tar"].map((name) => createHash("sha256").update(files[name] ?? ""));
   expect(JSON.parse(config).rootfs.diff_ids).toEqual(digests.map((hash) => `sha256:${hash.digest("hex")}`));
+});
+
+test("the Dockerfile for MySQL 8 states the protocol of the program it takes over", async () => {
+  const dockerfile = await readFile(join(CHECKOUT, "infra", "node-image", "mysql8.Dockerfile"), "utf8");
+  expect(dockerfile).toContain(`LABEL ${IMAGE_LABEL.protocol}=${PROTOCOL_VERSION}\n`);
 });

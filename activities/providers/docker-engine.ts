@@ -9,7 +9,7 @@ import pRetry from "p-retry";
 import { BenchError } from "#model/errors";
 
 /** No API call is waited for any longer, so that a hanging engine is noticed. */
-export const CALL_TIMEOUT_MS = 15_000;
+const CALL_TIMEOUT_MS = 15_000;
 const RETRIES = { retries: 4, minTimeout: 100, factor: 2 } as const;
 
 type EngineOutcome = "answered" | "cut off" | "timed out";

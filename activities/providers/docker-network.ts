@@ -28,7 +28,7 @@ export interface WantedNetwork {
   readonly isOpen: boolean;
 }
 
-export const networkNameOf = (runId: string): string => `meshbench-${runId}`;
+const networkNameOf = (runId: string): string => `meshbench-${runId}`;
 
 /** Node 1 comes after the gateway, so that its address is the lowest of all nodes. */
 export const nodeAddress = ({ subnet }: RunNetwork, nodeIndex: number): string => addressIn(subnet, nodeIndex + 1);

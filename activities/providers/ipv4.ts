@@ -8,7 +8,7 @@ export interface Subnet {
 
 const sizeOf = (prefix: number): number => 2 ** (32 - prefix);
 
-export function formatAddress(address: number): string {
+function formatAddress(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".");
 }
 

@@ -2,15 +2,20 @@
 
 import Docker from "dockerode";
 import pRetry from "p-retry";
-import { nodeImageTag } from "#activities/image/node-image";
 import { DockerProvider } from "#activities/providers/docker";
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
 import type { Environment } from "#model/spec";
+import { requireNodeImage } from "#test/support/node-image";
 import type { ProviderHarness } from "#test/support/provider-contract";
 
 export const docker = new Docker(resolveDockerEndpoint().options);
 
-export const testImageTag = async (): Promise<string> => process.env["TINY"] ?? nodeImageTag();
+let nodeImage: ReturnType<typeof requireNodeImage> | undefined;
+
+async function imageTag(): Promise<string> {
+  nodeImage ??= requireNodeImage();
+  return (await nodeImage).tag;
+}
 
 export const DOCKER_ENVIRONMENT: Environment = {
   name: "containers",
@@ -21,11 +26,12 @@ export const DOCKER_ENVIRONMENT: Environment = {
 };
 
 export function openDockerProvider(options: Partial<ConstructorParameters<typeof DockerProvider>[0]> = {}) {
-  return new DockerProvider({ docker, hostId: DOCKER_ENVIRONMENT.host, imageTag: testImageTag, ...options });
+  return new DockerProvider({ docker, hostId: DOCKER_ENVIRONMENT.host, imageTag, ...options });
 }
 
 export async function openDockerHarness(): Promise<ProviderHarness> {
   const foreignIds: string[] = [];
+  await imageTag();
   return {
     provider: openDockerProvider(),
     otherWorker: openDockerProvider(),
@@ -33,7 +39,7 @@ export async function openDockerHarness(): Promise<ProviderHarness> {
     missingImage: `sha256:${"a".repeat(64)}`,
     makeForeign: async (name) => {
       const labels = { "foreign.run": name };
-      const { id } = await docker.createContainer({ name, Image: await testImageTag(), Labels: labels });
+      const { id } = await docker.createContainer({ name, Image: await imageTag(), Labels: labels });
       foreignIds.push(id);
       return { exists: () => containerExists(id) };
     },

@@ -92,6 +92,14 @@ describe("docker", () => {
     await database.close();
   });
 
+  test("tells a node that ran out of memory from one that ended", async () => {
+    const run = await newRun({ point: { memoryMib: 48 } });
+    const node = await ensureFirstNode(run);
+    await expect
+      .poll(() => provider.inspectNodes(run, [node]), { timeout: 20_000, interval: 200 })
+      .toEqual([{ state: "exited", exitCode: expect.any(Number), outOfMemory: true }]);
+  });
+
   test("opens the network where the environment names resolvers outside", async () => {
     const run = await newRun({ environment: { dns: ["192.0.2.53"] } });
     const [network] = await docker.listNetworks({ filters: { name: [`meshbench-${run.runId}`] } });

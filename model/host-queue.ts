@@ -39,7 +39,7 @@ interface Place {
   readonly wanted?: { readonly holder: string; readonly since: string };
 }
 
-export type HostState =
+type HostState =
   | { readonly state: "free" }
   | { readonly state: "leased"; readonly holder: string; readonly owner: string; readonly since: string }
   /** `left`: what the last proof still found, a line each. */

@@ -58,10 +58,9 @@ async function measure(run: RunSpec, lease: HostLease, journal: RunJournal): Pro
 /** The phases of the paper, between its nodes' creation and their proof. */
 async function passThroughPhases(run: RunSpec, startedMs: number, journal: RunJournal): Promise<RunRow> {
   const deadlineMs = startedMs + run.deadlineSec * 1000;
-  const { host } = run.environment;
   const phase = (step: Step) => {
     journal.begin(step);
-    return phaseActivities(host, deadlineMs);
+    return phaseActivities(run, step, deadlineMs);
   };
 
   const deadlineAt = new Date(deadlineMs).toISOString();
@@ -73,15 +72,16 @@ async function passThroughPhases(run: RunSpec, startedMs: number, journal: RunJo
 
   journal.begin("collect");
   const startedAt = new Date(startedMs).toISOString();
-  const { row, evidenceParts } = await collectActivities(host).collectRun({ run, nodes, startedAt });
+  const { row, evidenceParts } = await collectActivities(run).collectRun({ run, nodes, startedAt });
   // Before teardown: should there be no room for it, the nodes still have it.
   await keepEvidence(run, evidenceParts);
   return { ...row, provision_s: provisionSec };
 }
 
-async function keepEvidence({ runId, environment }: RunSpec, parts: number): Promise<void> {
+async function keepEvidence(run: RunSpec, parts: number): Promise<void> {
+  const { runId } = run;
   for (let part = 0; part < parts; part++) {
-    const { data } = await collectActivities(environment.host).fetchEvidence({ runId, part });
+    const { data } = await collectActivities(run).fetchEvidence({ runId, part });
     await evidenceActivities().saveEvidencePart({ runId, part, parts, data });
   }
 }
@@ -99,13 +99,13 @@ async function wrapUp(run: RunSpec, row: RunRow, lease: HostLease, journal: RunJ
 }
 
 /** @returns Seconds, or `null` where it failed for good: then the host is not leased until it is proven clean. */
-async function tearDown({ runId, environment }: RunSpec, journal: RunJournal): Promise<number | null> {
+async function tearDown(run: RunSpec, journal: RunJournal): Promise<number | null> {
   journal.begin("teardown");
   try {
-    const { teardownSec } = await teardownActivities(environment.host).destroyNodes({ runId });
+    const { teardownSec } = await teardownActivities(run).destroyNodes({ runId: run.runId });
     return teardownSec;
   } catch (error) {
-    log.error("teardown failed; the host stays unleased until it is clean", { runId, error });
+    log.error("teardown failed; the host stays unleased until it is clean", { runId: run.runId, error });
     return null;
   }
 }

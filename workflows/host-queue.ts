@@ -22,7 +22,8 @@ import {
   requestHostSignal,
 } from "#workflows/messages";
 import type { HostQueueInput } from "#workflows/messages";
-import { proofActivities, temporalActivities } from "#workflows/step-options";
+import { failureOf } from "#workflows/run-failure";
+import { proofActivities, watchActivities } from "#workflows/step-options";
 
 /** How soon a host that was not clean is looked at again. */
 const PROVE_AGAIN_AFTER = "5 seconds";
@@ -78,13 +79,26 @@ class LeaseDesk {
   }
 
   async proveClean(): Promise<void> {
-    const { host, keptRunIds } = this.queue;
-    const { left } = await proofActivities(host).proveHostClean({ host, keptRunIds: [...keptRunIds] });
+    const { keptRunIds } = this.queue;
+    const left = await this.#findLeftovers();
     this.take({ type: "proven", left });
     if (left.length === 0) return;
     const isWanted = () => this.queue.line.length > 0;
     if (isWanted() || keptRunIds.length === 0) await sleep(PROVE_AGAIN_AFTER);
     else await condition(isWanted, PROVE_KEPT_AFTER);
+  }
+
+  /** A proof that fails is none: whoever waits goes on waiting, and sees why. */
+  async #findLeftovers(): Promise<readonly string[]> {
+    const { host, keptRunIds } = this.queue;
+    try {
+      const { left } = await proofActivities(host).proveHostClean({ host, keptRunIds: [...keptRunIds] });
+      return left;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const { kind, message } = failureOf(error, { host }, false);
+      return [`not proven clean: ${kind}: ${message}`];
+    }
   }
 
   /** Returns when a message changed the queue, or when someone ended without one. */
@@ -102,7 +116,7 @@ class LeaseDesk {
   }
 
   async #awaitSomeoneEnded(): Promise<void> {
-    const { ended } = await temporalActivities.watchWorkflows({ workflowIds: workflowsToWatch(this.queue) });
+    const { ended } = await watchActivities.watchWorkflows({ workflowIds: workflowsToWatch(this.queue) });
     this.take({ type: "ended", workflowIds: ended });
   }
 

@@ -5,6 +5,8 @@ import type { Duration } from "@temporalio/common";
 import type { ActivityInterfaceFor, ActivityOptions } from "@temporalio/workflow";
 import type { HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
 import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import type { RunSpec, Step } from "#model/run";
+import { summariseStep } from "#workflows/step-summary";
 
 /** Activities beat every 2 s; a worker that was killed is missed after this, and the step goes on 1 s later. */
 const HEARTBEAT_TIMEOUT = "8 seconds";
@@ -15,6 +17,8 @@ const DEADLINE_GRACE_MS = 15_000;
 /** Room for results, or an engine that comes back, is waited for this long. */
 const COLLECT_LIMIT = "10 minutes";
 const TEARDOWN_LIMIT = "10 minutes";
+/** A write takes well under a second; when the worker dies over it, the next attempt starts after this. */
+const STORE_STEP_LIMIT = "12 seconds";
 
 /** These are bugs, and come again however often one tries. */
 const BUGS = ["TypeError", "RangeError", "ReferenceError", "SyntaxError", "AssertionError", "ZodError", "bug"];
@@ -42,25 +46,31 @@ function hostActivities(host: string, options: ActivityOptions): Proxies<HostAct
 }
 
 /** @param deadlineMs - Milliseconds since 1970. */
-export function phaseActivities(host: string, deadlineMs: number): Proxies<HostActivities> {
+export function phaseActivities(run: RunSpec, step: Step, deadlineMs: number): Proxies<HostActivities> {
   const leftMs = Math.max(0, deadlineMs - Date.now());
-  return hostActivities(host, {
+  return hostActivities(run.environment.host, {
+    summary: summariseStep(step, run),
     scheduleToStartTimeout: NO_WORKER_AFTER,
     scheduleToCloseTimeout: leftMs + DEADLINE_GRACE_MS,
     retry: RETRY,
   });
 }
 
-export const collectActivities = (host: string): Proxies<HostActivities> =>
-  hostActivities(host, {
+export const collectActivities = (run: RunSpec): Proxies<HostActivities> =>
+  hostActivities(run.environment.host, {
+    summary: summariseStep("collect", run),
     scheduleToStartTimeout: NO_WORKER_AFTER,
     scheduleToCloseTimeout: COLLECT_LIMIT,
     retry: RETRY_WITHIN_LIMIT,
   });
 
 /** No limit on waiting for a worker: it may be the only one that can remove the nodes. */
-export const teardownActivities = (host: string): Proxies<HostActivities> =>
-  hostActivities(host, { scheduleToCloseTimeout: TEARDOWN_LIMIT, retry: RETRY_WITHIN_LIMIT });
+export const teardownActivities = (run: RunSpec): Proxies<HostActivities> =>
+  hostActivities(run.environment.host, {
+    summary: summariseStep("teardown", run),
+    scheduleToCloseTimeout: TEARDOWN_LIMIT,
+    retry: RETRY_WITHIN_LIMIT,
+  });
 
 export const preparationActivities = (host: string): Proxies<HostActivities> =>
   hostActivities(host, {
@@ -77,16 +87,28 @@ export const proofActivities = (host: string): Proxies<HostActivities> =>
 export const storeActivities = (limit?: Duration): Proxies<StoreActivities> =>
   proxyActivities<StoreActivities>({
     taskQueue: STORE_QUEUE,
-    startToCloseTimeout: "1 minute",
+    startToCloseTimeout: STORE_STEP_LIMIT,
     ...(limit === undefined ? {} : { scheduleToCloseTimeout: limit }),
     retry: RETRY_FOREVER,
   });
 
 export const evidenceActivities = (): Proxies<StoreActivities> => storeActivities(COLLECT_LIMIT);
 
-export const temporalActivities: Proxies<TemporalActivities> = proxyActivities<TemporalActivities>({
-  taskQueue: WORKFLOW_QUEUE,
-  startToCloseTimeout: "1 hour",
-  heartbeatTimeout: "30 seconds",
-  retry: RETRY_FOREVER,
-});
+/** Answered within a second; a worker that died over it is missed soon. */
+export const temporalActivities: Proxies<Pick<TemporalActivities, "requestHost">> = proxyActivities<TemporalActivities>(
+  {
+    taskQueue: WORKFLOW_QUEUE,
+    startToCloseTimeout: "10 seconds",
+    retry: RETRY_FOREVER,
+  },
+);
+
+/** Takes as long as what it watches. */
+export const watchActivities: Proxies<Pick<TemporalActivities, "watchWorkflows">> = proxyActivities<TemporalActivities>(
+  {
+    taskQueue: WORKFLOW_QUEUE,
+    startToCloseTimeout: "1 hour",
+    heartbeatTimeout: "15 seconds",
+    retry: RETRY_FOREVER,
+  },
+);

@@ -40,7 +40,9 @@ async function findOpenSweeps(installation: Installation): Promise<string[]> {
   try {
     const open: string[] = [];
     const query = 'WorkflowType = "sweepWorkflow" AND ExecutionStatus = "Running"';
-    for await (const { workflowId } of client.workflow.list({ query })) open.push(workflowId);
+    for await (const { workflowId } of client.workflow.list({ query })) {
+      open.push(workflowId.replace(/^sweep-/, ""));
+    }
     return open;
   } finally {
     await client.connection.close();

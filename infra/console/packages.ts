@@ -33,9 +33,11 @@ export async function installPackages(
       `install ${packages.join(" and ")} by its own means`,
     );
   }
-  const commands = [...installCommands(packages), ...more];
-  await authoriseRootCommands(steps, consent, why, commands);
+  const [update, ...commands] = [...installCommands(packages), ...more] as [RootCommand, ...RootCommand[]];
+  await authoriseRootCommands(steps, consent, why, [update, ...commands]);
   await steps.run(`Installing ${packages.join(", ")}`, async (step) => {
+    // One foreign package source that is out of order fails it, and need not concern us.
+    await runAsRoot(update, step).catch((error: unknown) => steps.note(String(error)));
     for (const command of commands) await runAsRoot(command, step);
   });
 }

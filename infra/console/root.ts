@@ -31,7 +31,12 @@ export async function authoriseRootCommands(
   const sudo = findProgram("sudo");
   const mayPrompt = process.stdin.isTTY ? [] : ["--non-interactive"];
   const status = sudo && spawnSync(sudo, [...mayPrompt, "--validate"], { stdio: "inherit" }).status;
-  if (status !== 0) throw new UnavailableError(`${why} That needs root`, `run as root: ${shown.join(" && ")}`);
+  if (status === 0) return;
+  const plain = commands.map(([program, ...args]) => showCommand(program, args));
+  throw new UnavailableError(
+    `${why} Only root can mend that, and sudo does not let us`,
+    `as root: ${plain.join(" && ")}`,
+  );
 }
 
 /** @throws {CommandError} */

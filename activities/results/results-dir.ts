@@ -1,7 +1,7 @@
 /** The folder that results live in: made where it is missing, refused where it is not ours. */
 
-import { lstatSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { InputError } from "#model/errors";
 
 export const DATABASE_FILE = "results.sqlite";
@@ -9,7 +9,7 @@ export const DATABASE_FILE = "results.sqlite";
 /** @throws {InputError} Where it is no folder, cannot be written, is a link, or holds something else. */
 export function openResultsDir(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeDir(resolve(dir));
   } catch (error) {
     throw refusal(dir, `cannot be made: ${errnoOf(error)}`, "name a folder that you may write");
   }
@@ -25,6 +25,14 @@ export function openResultsDir(dir: string): void {
   }
   const databaseFile = lstatSync(join(dir, DATABASE_FILE), { throwIfNoEntry: false });
   if (databaseFile && !databaseFile.isFile()) throw refusal(dir, `${DATABASE_FILE} in it is no plain file`);
+}
+
+/** Parents first. Node's own recursive mkdir never returns where the kernel refuses a folder with ENOENT, as in /proc. */
+function makeDir(dir: string): void {
+  const stats = statSync(dir, { throwIfNoEntry: false });
+  if (stats?.isDirectory()) return;
+  if (stats === undefined) makeDir(dirname(dir));
+  mkdirSync(dir, { mode: 0o700 });
 }
 
 function readNames(dir: string): string[] {

@@ -1,0 +1,173 @@
+import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { openSqliteStore } from "#activities/results/sqlite-store";
+import { InputError } from "#model/errors";
+import { judgeRun } from "#model/judgement";
+import { RUN_ROW_COLUMNS } from "#model/result-row";
+import type { RunEvidence, RunSpec, SweepRecord } from "#model/run";
+import { rowOfUnfinishedRun } from "#model/run-row";
+import { measuredRun, sampleNodes } from "#test/support/measured-run";
+import { sampleRun } from "#test/support/sample-run";
+import { TempDir } from "#test/support/temp-dir";
+
+const run = sampleRun();
+const startedAt = "2026-01-01T00:00:00.000Z";
+const sweep: SweepRecord = {
+  sweepId: "sample",
+  name: "sample",
+  startedAt,
+  status: "OPEN",
+  specJson: "{}",
+  runsPlanned: 2,
+};
+
+async function evidenceOf(of: RunSpec): Promise<RunEvidence> {
+  const measured = await measuredRun(of);
+  const { results, proofs } = measured;
+  return { run: of, nodes: sampleNodes(of), results, proofs, row: judgeRun(measured) };
+}
+
+const failedRow = (of: RunSpec, at = startedAt) =>
+  rowOfUnfinishedRun({ run: of, startedAt: at, failure: { kind: "oom", message: "killed", node: 2 } });
+
+test("rows come back as they were saved, in the order they were measured", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const { row } = await evidenceOf(run);
+  const earlier = failedRow(sampleRun({ runId: "sample-p1-r2-a1" }), "2025-12-31T23:59:59.000Z");
+  store.saveRun(row);
+  store.saveRun(earlier);
+  expect(store.listRuns("sample")).toEqual([earlier, row]);
+  expect(store.listRuns("other")).toEqual([]);
+  store.close();
+});
+
+test("saving again updates, so that a repeated activity changes nothing", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const { row } = await evidenceOf(run);
+  store.saveRun(row);
+  store.saveRun({ ...row, teardown_s: 1.5 });
+  store.saveSweep(sweep);
+  store.saveSweep({ ...sweep, status: "DONE" });
+  expect(store.listRuns("sample")).toEqual([{ ...row, teardown_s: 1.5 }]);
+  expect(store.listSweeps()).toEqual([{ ...sweep, status: "DONE" }]);
+  expect(store.findSweep("sample")?.status).toBe("DONE");
+  expect(store.findSweep("other")).toBeUndefined();
+  store.close();
+});
+
+test("every column of a row is a column of the table", () => {
+  using dir = new TempDir();
+  openSqliteStore(dir.path).close();
+  const database = new DatabaseSync(dir.join("results.sqlite"), { readOnly: true });
+  const columns = database.prepare("SELECT name FROM pragma_table_info('run') ORDER BY cid").all();
+  database.close();
+  expect(columns.map(({ name }) => name)).toEqual([...RUN_ROW_COLUMNS]);
+});
+
+test("evidence comes back whole, with a row for each node", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const evidence = await evidenceOf(run);
+  await store.saveEvidence(evidence);
+  await store.saveEvidence(evidence);
+  expect(await store.readEvidence(run.runId)).toEqual(evidence);
+  expect(await store.readEvidence("sample-p9-r9-a9")).toBeUndefined();
+  store.close();
+  const database = new DatabaseSync(dir.join("results.sqlite"), { readOnly: true });
+  const rows = database.prepare("SELECT node, rows, digest, clock_drift_ms FROM node_result").all();
+  database.close();
+  const [first, second] = evidence.proofs.map(({ node, rows: count, digest }) => ({ node, rows: count, digest }));
+  expect(rows).toMatchObject([first, second]);
+});
+
+test("two stores on one folder see each other's rows, as worker and command do", () => {
+  using dir = new TempDir();
+  const [writer, reader] = [openSqliteStore(dir.path), openSqliteStore(dir.path)];
+  writer.saveSweep(sweep);
+  expect(reader.listSweeps()).toEqual([sweep]);
+  writer.close();
+  reader.close();
+});
+
+test("nobody else may read what is stored", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.join("results"));
+  await store.saveEvidence(await evidenceOf(run));
+  const mode = (...parts: string[]) => (statSync(dir.join("results", ...parts)).mode & 0o777).toString(8);
+  expect(mode()).toBe("700");
+  expect(mode("results.sqlite")).toBe("600");
+  expect(mode("sample", run.runId)).toBe("700");
+  expect(mode("sample", run.runId, "evidence.json")).toBe("600");
+  store.close();
+});
+
+test("a write that is cut off leaves the old evidence, and nothing torn beside it", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const evidence = await evidenceOf(run);
+  await store.saveEvidence(evidence);
+  const broken = { ...evidence, row: { ...evidence.row, reason: 1n as never } }; // BigInts are not JSON
+  await expect(store.saveEvidence(broken)).rejects.toThrow(TypeError);
+  expect(await store.readEvidence(run.runId)).toEqual(evidence);
+  expect(readdirSync(dir.join("sample", run.runId))).toEqual(["evidence.json"]);
+  store.close();
+});
+
+const refusals: [string, (dir: TempDir) => string, RegExp][] = [
+  [
+    "below a file",
+    (dir) => (writeFileSync(dir.join("file"), ""), dir.join("file", "results")),
+    /cannot be made: EEXIST/,
+  ],
+  ["that is a file", (dir) => (writeFileSync(dir.join("file"), ""), dir.join("file")), /cannot be made: EEXIST/],
+  [
+    "with other things in it",
+    (dir) => (writeFileSync(dir.join("thesis.doc"), "mine"), dir.path),
+    /holds no results but 1 other entries/,
+  ],
+  [
+    "that is a link",
+    (dir) => (mkdirSync(dir.join("real")), symlinkSync(dir.join("real"), dir.join("link")), dir.join("link")),
+    /is a symbolic link/,
+  ],
+  ["that cannot be written", () => "/proc/meshbench", /cannot be made: ENOENT/],
+];
+test.for(refusals)("a results directory %s is refused, and left as it is", ([, make, rule]) => {
+  using dir = new TempDir();
+  const path = make(dir);
+  expect(() => openSqliteStore(path)).toThrow(InputError);
+  expect(() => openSqliteStore(path)).toThrow(rule);
+});
+
+test("a link in place of a run's folder is not followed", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.join("results"));
+  mkdirSync(dir.join("elsewhere"));
+  symlinkSync(dir.join("elsewhere"), dir.join("results", "sample"));
+  await expect(store.saveEvidence(await evidenceOf(run))).rejects.toThrow(/symbolic link/);
+  expect(readdirSync(dir.join("elsewhere"))).toEqual([]);
+  store.close();
+});
+
+test("no run id can lead out of the folder", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  for (const runId of ["../x-p1-r1-a1", "a/b-p1-r1-a1", "sample", "-x-p1-r1-a1"]) {
+    await expect(store.readEvidence(runId)).rejects.toThrow(RangeError);
+  }
+  store.close();
+});
+
+test("a store of a newer Meshbench is not touched", () => {
+  using dir = new TempDir();
+  openSqliteStore(dir.path).close();
+  const database = new DatabaseSync(dir.join("results.sqlite"));
+  database.exec("PRAGMA user_version = 99");
+  database.close();
+  const before = readFileSync(dir.join("results.sqlite"));
+  expect(() => openSqliteStore(dir.path)).toThrow(/newer Meshbench/);
+  expect(readFileSync(dir.join("results.sqlite")).equals(before)).toBe(true);
+});

@@ -48,7 +48,7 @@ async function measure(run: RunSpec, lease: HostLease, journal: RunJournal): Pro
     const reason = CancellationScope.current().consideredCancelled ? new CancelledFailure("cancelled") : error;
     const where = { step: journal.step, host: run.environment.host };
     const failure = failureOf(reason, where, lease.isGranted && Date.now() >= deadlineMs);
-    log.warn("run broken off", { ...failure, error });
+    log.warn("run broken off", failure.kind === "bug" ? { ...failure, error } : { ...failure });
     const elapsed = failure.kind === "deadline" ? leastElapsed(journal, deadlineMs) : {};
     const measured = { ...journal.measured, ...elapsed };
     return rowOfUnfinishedRun({ run, startedAt: new Date(startedMs).toISOString(), failure, measured });

@@ -82,12 +82,14 @@ export class NodeWatch {
    * @throws {BenchError} Where one cannot go on.
    */
   async look(): Promise<void> {
-    const asked = pLimit(CONCURRENCY);
-    const [states] = await Promise.all([
-      this.#inspect(),
-      ...this.#sightings.map((sighting) => asked(() => this.#askProgress(sighting))),
-    ]);
+    let states = await this.#inspect();
     await this.#failByState(states);
+    const asked = pLimit(CONCURRENCY);
+    await Promise.all(this.#sightings.map((sighting) => asked(() => this.#askProgress(sighting))));
+    if (this.#sightings.some(({ silentSinceMs }) => silentSinceMs !== undefined)) {
+      states = await this.#inspect(); // a node that ended meanwhile
+      await this.#failByState(states);
+    }
     const failure = this.#failureOfPrograms() ?? this.#failureOfSilence(states);
     if (failure !== undefined) throw await this.#explain(failure);
   }

@@ -13,8 +13,10 @@ import type { Step } from "#infra/console/steps";
 
 const IMAGE = "debian:bookworm";
 const TAIL_LINES = 15;
-const SCRIPT =
-  "apt-get -q update && apt-get -qy install mmdebstrap && exec /recipe/rootfs.sh /recipe/rootfs.tar /recipe/schema.sql";
+// Through a pipe, so that nothing draws progress bars on the container's terminal.
+const SCRIPT = `{
+  apt-get -q update && apt-get -qy install mmdebstrap && /recipe/rootfs.sh /recipe/rootfs.tar /recipe/schema.sql
+} 2>&1 | cat`;
 
 export interface ContainerBuild {
   readonly docker: Docker;
@@ -27,11 +29,11 @@ export async function buildInDebianContainer({ docker, made, schema }: Container
   await pullIfMissing(docker, step);
   const container = await docker.createContainer({
     Image: IMAGE,
-    Cmd: ["bash", "-c", SCRIPT],
+    Cmd: ["bash", "-o", "pipefail", "-c", SCRIPT],
     Env: ["DEBIAN_FRONTEND=noninteractive", ...proxySettings()],
     Tty: true,
-    // mmdebstrap mounts /proc and changes its root: more than a container may do by default.
-    HostConfig: { Privileged: true },
+    // mmdebstrap mounts /proc in the tree: more than a container may do by default.
+    HostConfig: { CapAdd: ["SYS_ADMIN"], SecurityOpt: ["apparmor=unconfined"] },
   });
   try {
     await container.putArchive(await packRecipe(schema), { path: "/" });

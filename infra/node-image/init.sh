@@ -97,25 +97,33 @@ touch_ram() {
 
 is_gone() { [[ ! -d /proc/$1 ]]; }
 
+# status_of PID: of a child that is gone. Others that end meanwhile must not cut the wait short.
+status_of() {
+  trap - CHLD
+  wait "$1"
+  local status=$?
+  trap : CHLD
+  return "$status"
+}
+
 # look: ends the node where one of its parts has ended; where the node program is through, the database stays up for
-# collection. May be cut into by itself: SIGCHLD comes at any time.
+# collection.
 look() {
-  [[ ! $ending ]] || return 0
-  if [[ $database ]] && is_gone "$database"; then
-    wait "$database"
+  local status=0
+  if is_gone "$database"; then
+    status_of "$database"
     end 70 "the database died (status $?)"
   fi
-  local ended=$program status=0
-  if [[ $ended ]] && is_gone "$ended"; then
-    wait "$ended" || status=$?
+  if [[ $program ]] && is_gone "$program"; then
+    status_of "$program" || status=$?
     program=""
     ((status == 0)) || end 71 "the node program died (status $status)"
+    look # What ended just now was not heard.
   fi
 }
 
 # end STATUS REASON: forwards the signal, waits a moment, ends everything: nothing here has to be saved.
 end() {
-  ending=1
   trap '' TERM INT
   say "$2"
   signal TERM
@@ -124,7 +132,7 @@ end() {
     signal 0 || break
     sleep 0.1
   done
-  signal KILL
+  kill -s KILL $deadline $database $program 2>/dev/null
   exit "$1"
 }
 
@@ -133,12 +141,14 @@ signal() { kill -s "$1" $database $program 2>/dev/null; }
 
 supervise() {
   ulimit -c 0
-  database="" program="" ending=""
+  deadline="" database="" program=""
   trap 'end 143 terminated' TERM INT
-  trap look CHLD
+  # In POSIX mode a child's end cuts `wait` short, whichever child it is.
+  set -o posix
+  trap : CHLD
   # Counts on the monotonic clock: setting the wall clock moves no deadline.
   sleep "$MESHBENCH_DEADLINE_SEC" &
-  local deadline=$!
+  deadline=$!
   as mysql "$0" database &
   database=$!
   as node /usr/local/bin/node --max-semi-space-size=1 --max-old-space-size=96 "$LIB/node.mjs" &

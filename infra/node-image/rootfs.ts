@@ -38,7 +38,7 @@ export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps
     const made = join(work, "rootfs.tar");
     const schema = join(work, "schema.sql");
     await writeFile(schema, request.schema);
-    await steps.run("Debian packages and data directory (about half a minute)", async (step) => {
+    await steps.run("Debian packages and data directory (a minute or so)", async (step) => {
       if (obstacle !== undefined) await buildInDebianContainer({ docker, made, schema }, step);
       else await runCommand(join(import.meta.dirname, "rootfs.sh"), [made, schema], { step });
     });

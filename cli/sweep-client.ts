@@ -2,6 +2,8 @@
 
 import type { Client } from "@temporalio/client";
 import { WorkflowNotFoundError } from "@temporalio/client";
+import { defaultPayloadConverter } from "@temporalio/common";
+import type { Payload } from "@temporalio/common";
 import { InputError, UnavailableError } from "#model/errors";
 import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
 import type { HostQueue } from "#model/host-queue";
@@ -107,15 +109,18 @@ export async function readRunProgress(
   const handle = client.workflow.getHandle(runWorkflowId(runId));
   try {
     const [run, description] = await Promise.all([handle.query(getRunProgressQuery), handle.describe()]);
-    const heartbeat = description.raw.pendingActivities?.find(
-      ({ heartbeatDetails }) => heartbeatDetails?.payloads?.length,
-    );
-    const payload = heartbeat?.heartbeatDetails?.payloads?.[0]?.data;
-    return payload ? { run, progress: JSON.parse(Buffer.from(payload).toString("utf8")) as StepProgress } : { run };
+    const progress = description.raw.pendingActivities?.map(newestHeartbeat).find((details) => details !== undefined);
+    return progress ? { run, progress } : { run };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
+}
+
+/** An activity that has not said anything yet has empty details, or none. */
+function newestHeartbeat({ heartbeatDetails }: { heartbeatDetails?: { payloads?: Payload[] | null } | null }) {
+  const [payload] = heartbeatDetails?.payloads ?? [];
+  return payload && (defaultPayloadConverter.fromPayload<StepProgress | null>(payload) ?? undefined);
 }
 
 /** @throws {InputError} when there is no such sweep, or it has ended. */

@@ -11,7 +11,7 @@ import { type Pack, pack } from "tar-stream";
 /** Files keep no time of their own: the same content is the same layer. */
 const EPOCH = new Date("2026-01-01T00:00:00Z");
 
-export interface LayerFile {
+interface LayerFile {
   readonly path: string;
   readonly mode: number;
   readonly content: Uint8Array;

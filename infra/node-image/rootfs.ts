@@ -1,6 +1,6 @@
 /** The root filesystem of a node as a tar, made once per recipe and kept in the cache. */
 
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { arch, platform } from "node:process";
 import type Docker from "dockerode";
@@ -44,11 +44,18 @@ export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps
     });
     // The tar last: where it is, all of it is.
     await rename(`${made}.database`, `${tarFile}.database`);
-    await rename(made, tarFile);
+    await linkUnlessThere(made, tarFile);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
   return { tarFile, database: await readDatabase(tarFile) };
+}
+
+/** Of two builds at once the first one counts: no two trees are the same to the byte, and one tag means one image. */
+async function linkUnlessThere(made: string, tarFile: string): Promise<void> {
+  await link(made, tarFile).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
 }
 
 async function readRootfs(tarFile: string): Promise<Rootfs | undefined> {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { nodeImageTag } from "#activities/image/node-image";
-import { EXIT, UnavailableError } from "#model/errors";
+import { EXIT } from "#model/errors";
 import { ensureHostsFile } from "#worker/hosts-file-defaults";
 import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
@@ -21,7 +21,7 @@ import { Steps } from "#infra/console/steps";
 import { type EngineFacts, engineHasImage } from "#infra/engine/engine";
 import { ensureEngine } from "#infra/engine/ensure";
 import { ensureNodeImage } from "#infra/node-image/build";
-import { superviseServices } from "#infra/supervisor/control";
+import { DEATHS_ALLOWED, startFailure, superviseServices } from "#infra/supervisor/control";
 import type { ServiceSpec } from "#infra/supervisor/service";
 import { ensureTemporalBinary } from "#infra/temporal/binary";
 import { queuesWithoutPoller } from "#infra/temporal/pollers";
@@ -98,7 +98,7 @@ async function startService(
     await steps.run(`Starting the ${title}`, () => superviseServices(installation, [spec]));
   }
   const { address, webPage } = find() ?? {};
-  steps.note(`✓ ${[`${title} runs`, address && `at ${address}`, webPage && `(${webPage})`].filter(Boolean).join(" ")}`);
+  if (address !== undefined) steps.note(`✓ ${title} runs at ${address}${webPage === undefined ? "" : ` (${webPage})`}`);
 }
 
 async function untilWorkerServes(installation: Installation): Promise<void> {
@@ -109,9 +109,8 @@ async function untilWorkerServes(installation: Installation): Promise<void> {
       const worker = readLocalServices(installation)?.services.find(({ name }) => name === "worker");
       const pid = worker?.process?.pid;
       if (pid !== undefined && (await queuesWithoutPoller(client, readHostIds(installation), pid)).length === 0) return;
-      if (performance.now() > deadline) {
-        throw new UnavailableError("The worker does not serve", `its log says why: ${worker?.logFile}`);
-      }
+      const hasFailed = worker === undefined || worker.restarts >= DEATHS_ALLOWED || performance.now() > deadline;
+      if (hasFailed) throw startFailure("worker", worker?.logFile ?? workerService(installation).logFile);
       await delay(POLL_MS);
     }
   } finally {

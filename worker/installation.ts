@@ -1,7 +1,7 @@
 /** Where Meshbench keeps its things on this machine. Everything it writes outside a checkout is under these two. */
 
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export interface Installation {
   /** State that must live: results, Temporal's database, secrets, logs, the supervisor's pid. `MESHBENCH_HOME`. */
@@ -20,10 +20,11 @@ export interface Installation {
 export function locateInstallation(env: NodeJS.ProcessEnv = process.env): Installation {
   const state = env["XDG_STATE_HOME"] || join(homedir(), ".local", "state");
   const caches = env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  const home = env["MESHBENCH_HOME"] || join(state, "meshbench");
+  // Absolute, since the supervisor and its services run in other directories.
+  const home = resolve(env["MESHBENCH_HOME"] || join(state, "meshbench"));
   return {
     home,
-    cache: env["MESHBENCH_CACHE"] || join(caches, "meshbench"),
+    cache: resolve(env["MESHBENCH_CACHE"] || join(caches, "meshbench")),
     hostsFile: join(home, "hosts.yaml"),
     secretsDir: join(home, "secrets"),
     resultsDir: join(home, "results"),

@@ -15,8 +15,8 @@ import type { ServiceSpec } from "#infra/supervisor/service";
 const POLL_MS = 50;
 const SUPERVISOR_START_LIMIT_SEC = 15;
 const SERVICE_START_LIMIT_SEC = 60;
-/** Deaths before a start counts as failed: an engine may need a second one after a crash. */
-const DEATHS_ALLOWED = 3;
+/** Deaths before a start counts as failed. */
+export const DEATHS_ALLOWED = 3;
 const LOG_TAIL_LINES = 12;
 
 /**
@@ -122,7 +122,8 @@ function serviceFailure(installation: Installation, name: string, service: Local
   return startFailure(name, service?.logFile ?? supervisorLog(installation));
 }
 
-function startFailure(name: string, logFile: string): UnavailableError {
+/** What to say of something that was started and does not get ready. */
+export function startFailure(name: string, logFile: string): UnavailableError {
   const tail = existsSync(logFile) ? readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES) : [];
   const message = [`The ${name} does not start. The end of ${logFile}:`, ...tail.map((line) => `  ${line}`)].join("\n");
   return new UnavailableError(message, `stop what was started with: npx meshbench down`);

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** `meshbench up`: what a machine needs to measure, found or started. Safe to repeat. */
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
@@ -40,7 +39,6 @@ export async function bringUp(
   installation: Installation,
   { parts, consent, steps }: { parts: readonly Part[]; consent: Consent; steps: Steps },
 ): Promise<void> {
-  mkdirSync(installation.home, { recursive: true, mode: 0o700 });
   if (parts.includes("engine") || parts.includes("image")) {
     const engine = await ensureEngine(installation, steps, consent);
     ensureHostsFile(installation, engine.endpoint.url);

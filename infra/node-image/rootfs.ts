@@ -40,7 +40,7 @@ export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps
     await writeFile(schema, request.schema);
     await steps.run("Debian packages and data directory (a minute or so)", async (step) => {
       if (obstacle !== undefined) await buildInDebianContainer({ docker, made, schema }, step);
-      else await runCommand(join(import.meta.dirname, "rootfs.sh"), [made, schema], { step });
+      else await runCommand(join(import.meta.dirname, "rootfs.sh"), [made, schema], { step, ownGroup: true });
     });
     // The tar last: where it is, all of it is.
     await rename(`${made}.database`, `${tarFile}.database`);

@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, test, vi } from "vitest";
 import { findProgram, runCommand, showCommand } from "#infra/console/commands";
 
 test("a command's output comes back and is shown line by line", async () => {
@@ -16,6 +18,19 @@ test("a command that fails is quoted with its last lines", async () => {
 
 test("a command that takes too long is ended", async () => {
   await expect(runCommand("sleep", ["60"], { limitSec: 0.1 })).rejects.toThrow("sleep 60: took over 0.1 s");
+});
+
+test("a script that is terminated takes along all that its program has started", async () => {
+  const script = `
+    import { runCommand } from "#infra/console/commands";
+    const step = { detail: (line) => process.stdout.write(line + "\\n") };
+    await runCommand("bash", ["-c", "sleep 60 & echo $!; wait"], { step, ownGroup: true });`;
+  const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", script], { stdio: "pipe" });
+  const closed = once(child, "close");
+  const [sleepPid] = (await once(child.stdout, "data")) as [Buffer];
+  child.kill("SIGTERM");
+  expect(await closed).toEqual([null, "SIGTERM"]);
+  await vi.waitFor(() => expect(() => process.kill(Number(sleepPid), 0)).toThrow("ESRCH"));
 });
 
 test("a program that is not installed is named", async () => {

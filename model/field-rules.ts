@@ -60,6 +60,11 @@ export function duration(range: { minSec: number; maxSec: number; allowed: strin
     .meta({ title: "duration" });
 }
 
+/** A duration that may be a bare `0`: nothing has no unit. */
+export function durationOrZero(range: { maxSec: number; allowed: string }) {
+  return z.preprocess((value) => (value === 0 ? "0s" : value), duration({ minSec: 0, ...range }));
+}
+
 const MEMORY_TEXT = /^\d{1,9}(MiB|GiB)$/;
 
 export function memory(range: { minMib: number; maxMib: number; allowed: string }) {

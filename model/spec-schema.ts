@@ -11,6 +11,7 @@ import {
   choice,
   decimal,
   duration,
+  durationOrZero,
   groupDigits,
   imageText,
   integer,
@@ -197,7 +198,7 @@ function buildShape(nodesLimit: number) {
       release: factors.release.optional().meta({ default: FACTOR_DEFAULTS.release }),
       resolve: factors.resolve.optional().meta({ default: FACTOR_DEFAULTS.resolve }),
       phase: factors.phase.optional().meta({ default: FACTOR_DEFAULTS.phase }),
-      warmup: duration({ minSec: 0, maxSec: 3600, allowed: "0s to 1h" })
+      warmup: durationOrZero({ maxSec: 3600, allowed: "0 to 1h" })
         .prefault("3s")
         .describe("Same statements into a scratch table, before the barrier's release. `0s` as in the paper."),
       repetitions: integer({ min: 1, max: 500 })

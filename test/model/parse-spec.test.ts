@@ -206,6 +206,13 @@ test("nodes are of one size everywhere, unless size is an axis", () => {
   expect(spec.factors).toMatchObject({ cpus: [1, 2], memoryMib: [512, 1024] });
 });
 
+test("a bare 0 is no warm-up; anything else has a unit", () => {
+  expect(specOf({ warmup: 0 }).warmupSec).toBe(0);
+  expect(linesOf(() => specOf({ warmup: 3 }))).toEqual([
+    "error: warmup: got 3; unit required (ms,s,m,h), such as 60s; 0 to 1h",
+  ]);
+});
+
 test("the same value in two spellings is a duplicate", () => {
   const [line] = linesOf(() => specOf({ duration: undefined, matrix: { duration: ["60s", "1m"] } }));
   expect(line).toContain("error: matrix.duration: got");

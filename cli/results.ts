@@ -3,7 +3,7 @@
 import { InputError } from "#model/errors";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
-import { openResultsStore } from "#worker/wiring";
+import { openResultsStore } from "#worker/results";
 
 export interface SweepResults {
   readonly sweep: SweepRecord;

@@ -10,7 +10,7 @@ import { ensureHostsFile } from "#worker/hosts-file-defaults";
 import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, readTemporalSettings } from "#worker/temporal-connection";
-import { readHostIds } from "#worker/wiring";
+import { readHostIds } from "#worker/limits";
 import { findProgram } from "#infra/console/commands";
 import type { Consent } from "#infra/console/consent";
 import { installPackages } from "#infra/console/packages";

@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { alignColumns, printData } from "#cli/output";
-import { openResultsStore } from "#worker/wiring";
+import { openResultsStore } from "#worker/results";
 
 export function listCommand(): Command {
   return new Command("list")

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { printData } from "#cli/output";
 import { planDocument, planText } from "#cli/plan-view";
 import { loadPlan, PRESETS } from "#cli/spec-file";
-import { readLimits } from "#worker/wiring";
+import { readLimits } from "#worker/limits";
 
 interface PlanOptions {
   readonly set: readonly string[];

@@ -5,7 +5,7 @@ import { alignColumns, printData } from "#cli/output";
 import { readHostQueue } from "#cli/sweep-client";
 import type { HostQueue } from "#model/host-queue";
 import { connectClient } from "#worker/temporal-connection";
-import { readHostIds } from "#worker/wiring";
+import { readHostIds } from "#worker/limits";
 
 export function queueCommand(): Command {
   return new Command("queue")
@@ -13,7 +13,7 @@ export function queueCommand(): Command {
     .option("--json", "print JSON")
     .action(async ({ json = false }: { json?: boolean }) => {
       const client = await connectClient();
-      const hosts = await readHostIds();
+      const hosts = readHostIds();
       const queues = await Promise.all(hosts.map(async (host) => ({ host, queue: await readHostQueue(client, host) })));
       const table = [["HOST", "PLACE", "WHO", "SINCE"], ...queues.flatMap(({ host, queue }) => describe(host, queue))];
       printData(json, queues, alignColumns(table));

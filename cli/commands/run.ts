@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { endedExitCode, printSweep } from "#cli/ended-sweep";
 import { followSweep } from "#cli/follow";
 import { note, printData } from "#cli/output";
+import { readSourceSha } from "#cli/source-sha";
 import { loadSpec } from "#cli/spec-file";
 import { cancelSweep, requireWorkers, startSweep } from "#cli/sweep-client";
 import { EXIT } from "#model/errors";
@@ -12,7 +13,7 @@ import { newSweepId } from "#model/ids";
 import { expandPlan } from "#model/plan";
 import { formatDuration } from "#model/units";
 import { connectClient } from "#worker/temporal-connection";
-import { readLimits, readSourceSha } from "#worker/wiring";
+import { readLimits } from "#worker/limits";
 
 interface RunOptions {
   readonly set: readonly string[];
@@ -41,7 +42,7 @@ export function runCommand(): Command {
 const collect = (value: string, before: readonly string[]) => [...before, value];
 
 async function runSweep(specName: string, options: RunOptions): Promise<number> {
-  const limits = await readLimits();
+  const limits = readLimits();
   const spec = await loadSpec({ spec: specName, set: options.set, env: options.env?.split(","), limits });
   const plan = expandPlan(spec);
   const client = await connectClient();

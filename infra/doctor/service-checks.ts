@@ -8,7 +8,7 @@ import { readHostsFile } from "#worker/hosts-file";
 import type { Installation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, listSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
-import { readHostIds } from "#worker/wiring";
+import { readHostIds } from "#worker/limits";
 import { showCommand } from "#infra/console/commands";
 import { type Check, type Finding, missing, ok } from "#infra/doctor/check";
 import { engineHasImage, type FoundEngine, findEngine } from "#infra/engine/engine";

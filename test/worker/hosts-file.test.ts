@@ -7,7 +7,7 @@ import { parseHostsFile, readHostsFile } from "#worker/hosts-file";
 import { ensureHostsFile } from "#worker/hosts-file-defaults";
 import { readHostSecret } from "#worker/host-secret";
 import { locateInstallation } from "#worker/installation";
-import { readHostIds, readLimits } from "#worker/wiring";
+import { readHostIds, readLimits } from "#worker/limits";
 
 const GOOD = `hosts:
   local:

@@ -1,7 +1,6 @@
 /** The results store on one machine: an SQLite database, and a folder of evidence per run beside it. */
 
-import { lstatSync } from "node:fs";
-import { chmodSync } from "node:fs";
+import { chmodSync, lstatSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -31,14 +30,18 @@ type Row = Record<string, SQLOutputValue>;
  */
 export function openSqliteStore(dir: string): ResultsStore {
   openResultsDir(dir);
+  const path = join(dir, DATABASE_FILE);
+  let database: DatabaseSync | undefined;
   try {
-    const database = new DatabaseSync(join(dir, DATABASE_FILE), { timeout: BUSY_LIMIT_MS });
-    chmodSync(join(dir, DATABASE_FILE), 0o600);
+    database = new DatabaseSync(path, { timeout: BUSY_LIMIT_MS });
+    chmodSync(path, 0o600);
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     migrate(database);
     return new SqliteStore(dir, database);
   } catch (error) {
+    database?.close();
     const { errcode } = error as { errcode?: number };
+    if (errcode === SQLITE_FULL) throw refusal(dir, "no space left", "free space there");
     if (errcode !== SQLITE_CANTOPEN && errcode !== SQLITE_READONLY) throw error;
     throw refusal(dir, `cannot be written: ${(error as Error).message}`, "give yourself the right to write it");
   }

@@ -1,6 +1,6 @@
 import { WorkflowFailedError } from "@temporalio/client";
 import { CancelledFailure } from "@temporalio/common";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { BenchError } from "#model/errors";
 import type { RunSpec } from "#model/run";
 import { getRunProgressQuery } from "#workflows/messages";
@@ -119,7 +119,7 @@ describe.concurrent("a run", () => {
     await held.reached;
     const waiting = { ...run, runId: `${host.id}-p1-r2-a1` };
     const handle = await harness.startRun(waiting);
-    await expect.poll(async () => (await harness.hostQueue(host.id)).line.length, SOON).toBe(2);
+    await vi.waitFor(async () => expect((await harness.hostQueue(host.id)).line.length).toBe(2), SOON);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     expect(harness.store.rowsOf(waiting.runId)).toMatchObject([{ status: "CANCELLED", teardown_s: null }]);
@@ -132,7 +132,7 @@ describe.concurrent("a run", () => {
     const { host, run } = await newRun();
     host.failNext("destroyNodes", new BenchError("bug", "cannot remove"));
     expect(await (await harness.startRun(run)).result()).toMatchObject({ status: "VALID", teardown_s: null });
-    await expect.poll(() => host.nodes.size, SOON).toBe(0);
+    await vi.waitFor(async () => expect(host.nodes.size).toBe(0), SOON);
     const next = { ...run, runId: `${host.id}-p1-r2-a1` };
     expect(await (await harness.startRun(next)).result()).toMatchObject({ status: "VALID" });
     expect(host.overlaps).toEqual([]);

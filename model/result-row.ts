@@ -1,6 +1,7 @@
 /** One row per run: the CSV columns and JSON keys other programs read. A column is never renamed or dropped. */
 
 import type { RunStatus } from "#model/errors";
+import type { SweepRecord } from "#model/run";
 import type { Client, Engine, Isolation, Mode, Phasing, ProviderName, Release, Resolve } from "#model/spec";
 
 /** `null` where a run ended before the value was known. */
@@ -118,6 +119,6 @@ export const RUN_ROW_COLUMNS = [
 /** What `meshbench run … --json` prints when it ends. */
 export interface SweepDocument {
   readonly sweep_id: string;
-  readonly status: "DONE" | "CANCELLED" | "OPEN";
+  readonly status: SweepRecord["status"];
   readonly runs: readonly RunRow[];
 }

@@ -114,7 +114,8 @@ export interface SweepRecord {
   readonly sweepId: string;
   readonly name: string;
   readonly startedAt: string;
-  readonly status: "OPEN" | "DONE" | "CANCELLED";
+  /** FAILED: it broke off by itself, such as where an environment could not be prepared. */
+  readonly status: "OPEN" | "DONE" | "CANCELLED" | "FAILED";
   /** The spec as JSON, normalised; a sweep pins it for its whole life. */
   readonly specJson: string;
   readonly runsPlanned: number;

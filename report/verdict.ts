@@ -24,6 +24,7 @@ export function verdictOf({ sweep, spec, rows, points, misses }: ReportData): Ve
   }
   const kept = bounds > 0 ? "; all thresholds kept" : "";
   if (sweep.status === "OPEN") return { tone: "warning", text: `Still being measured: ${proven} so far${kept}` };
+  if (sweep.status === "FAILED") return { tone: "bad", text: `Broken off: ${proven}${kept}` };
   if (sweep.status === "CANCELLED") return { tone: "warning", text: `Cancelled: ${proven}${kept}` };
   return { tone: valid < sweep.runsPlanned ? "warning" : "good", text: `${proven}${kept}` };
 }

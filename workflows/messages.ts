@@ -62,6 +62,8 @@ export interface SweepProgress {
   readonly runsPlanned: number;
   /** Planned runs whose last attempt has ended. */
   readonly runsDone: number;
+  /** By the plan's estimate, the run under way counted as a whole. */
+  readonly secLeft: number;
   readonly statusCounts: StatusCounts;
   /** The run under way, if any: its workflow is `run-<runId>`. */
   readonly currentRunId?: string;

@@ -106,11 +106,19 @@ export class SweepJournal {
     return [...this.#runsDoneByHost.values()].reduce((sum, done) => sum + done, 0);
   }
 
+  /** Hosts measure beside each other, so the one with most before it decides. */
+  get #secLeft(): number {
+    const secOf = (host: string) =>
+      this.runsLeft(host).reduce((sum, { point }) => sum + this.point(point).estimatedSec, 0);
+    return Math.max(0, ...this.hosts.map(secOf));
+  }
+
   get #progress(): SweepProgress {
     const [currentRunId] = this.#current;
     return {
       ...this.summary,
       runsDone: this.#runsDone,
+      secLeft: this.#secLeft,
       ...(currentRunId === undefined ? {} : { currentRunId }),
       lastRows: this.#lastRows,
     };

@@ -38,7 +38,8 @@ export async function sweepWorkflow(input: SweepInput): Promise<SweepSummary> {
     const parts = await Promise.allSettled(journal.hosts.map((host) => measureOn(host, input, journal)));
     for (const part of parts) if (part.status === "rejected") throw part.reason;
   } catch (error) {
-    await CancellationScope.nonCancellable(() => closeSweep(input, journal, "CANCELLED"));
+    const status = isCancellation(error) ? "CANCELLED" : "FAILED";
+    await CancellationScope.nonCancellable(() => closeSweep(input, journal, status));
     throw error;
   }
   if (journal.hasRunsLeft) await continueAsNew<typeof sweepWorkflow>({ ...input, carried: journal.carried });
@@ -52,7 +53,11 @@ async function openSweep(input: SweepInput, journal: SweepJournal): Promise<void
   journal.prepared(await prepareEnvironments(input.plan.spec.environments));
 }
 
-async function closeSweep(input: SweepInput, journal: SweepJournal, status: "DONE" | "CANCELLED"): Promise<void> {
+async function closeSweep(
+  input: SweepInput,
+  journal: SweepJournal,
+  status: Exclude<SweepRecord["status"], "OPEN">,
+): Promise<void> {
   for (const host of journal.hosts) await leaveLine(host, sweepWorkflowId(input.sweepId));
   await saveSweep(input, journal, status);
   upsertSearchAttributes([statusAttribute(status)]);

@@ -1,6 +1,6 @@
 import type { WorkflowFailedError } from "@temporalio/client";
 import { ApplicationFailure, CancelledFailure } from "@temporalio/common";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { BenchError } from "#model/errors";
 import { hostWorkflowId, runWorkflowId, sweepWorkflowId } from "#model/ids";
 import { packPlan } from "#model/packed-plan";
@@ -88,7 +88,7 @@ describe.concurrent("a sweep", () => {
       type: "image",
       message: expect.stringMatching(/^image: no image sha256:00 \(.*host sweep-test-\d+\); build or load it/),
     });
-    expect(harness.store.statusesOf("unprepared")).toEqual(["OPEN", "CANCELLED"]);
+    expect(harness.store.statusesOf("unprepared")).toEqual(["OPEN", "FAILED"]);
     expect(measured(host)).toEqual([]);
   });
 
@@ -148,7 +148,7 @@ describe.concurrent("two sweeps on one host", () => {
     const first = await harness.startSweep(sweepOf("first", samplePlan({ host: host.id, repetitions: 2 })));
     await reached;
     const second = await harness.startSweep(sweepOf("second", samplePlan({ host: host.id })));
-    await expect.poll(async () => (await harness.hostQueue(host.id)).line.length, SOON).toBe(2);
+    await vi.waitFor(async () => expect((await harness.hostQueue(host.id)).line.length).toBe(2), SOON);
     release();
     await Promise.all([first.result(), second.result()]);
     expect(measured(host).map((runId) => runId.split("-")[0])).toEqual([
@@ -156,7 +156,7 @@ describe.concurrent("two sweeps on one host", () => {
       ...Array.from({ length: 2 }, () => "second"),
     ]);
     expect(host.overlaps).toEqual([]);
-    await expect.poll(() => harness.hostQueueStatus(host.id), SOON).toBe("COMPLETED");
+    await vi.waitFor(async () => expect(await harness.hostQueueStatus(host.id)).toBe("COMPLETED"), SOON);
     await recordHistory(harness.client.workflow.getHandle(hostWorkflowId(host.id)), "host-queue");
   });
 
@@ -167,7 +167,7 @@ describe.concurrent("two sweeps on one host", () => {
     const usual = await harness.startSweep(sweepOf("usual", plan));
     await reached;
     const urgent = await harness.startSweep(sweepOf("urgent", plan, { priority: 10 }));
-    await expect.poll(async () => (await harness.hostQueue(host.id)).line.length, SOON).toBe(2);
+    await vi.waitFor(async () => expect((await harness.hostQueue(host.id)).line.length).toBe(2), SOON);
     release();
     await Promise.all([usual.result(), urgent.result()]);
     expect(measured(host)).toEqual(["usual-p1-r1-a1", "urgent-p1-r1-a1", "urgent-p2-r1-a1", "usual-p2-r1-a1"]);
@@ -199,12 +199,12 @@ test("the queue of a host moves to a new history without forgetting anyone", asy
   await reached;
   const queue = harness.client.workflow.getHandle(hostWorkflowId(host.id));
   const waiting = await harness.startSweep(sweepOf("waiting", plan));
-  await expect.poll(async () => (await harness.hostQueue(host.id)).line.length, SOON).toBe(2);
+  await vi.waitFor(async () => expect((await harness.hostQueue(host.id)).line.length).toBe(2), SOON);
   const { runId } = await queue.describe();
   const before = await harness.hostQueue(host.id);
   await Promise.all(Array.from({ length: 50 }, () => queue.signal("releaseHost", { holder: "run-of-nobody" })));
   await queue.signal("requestHost", { owner: "sweep-nobody", holder: "run-nobody", priority: 0, arrivedAt: "9999" });
-  await expect.poll(async () => (await queue.describe()).runId, SOON).not.toBe(runId);
+  await vi.waitFor(async () => expect((await queue.describe()).runId).not.toBe(runId), SOON);
   expect((await harness.hostQueue(host.id)).now).toEqual(before.now);
   release();
   await Promise.all([holder.result(), waiting.result()]);

@@ -17,32 +17,37 @@ export const insertRowSql = (table: DataTable, copy: number): string =>
  */
 export class RowsStatement {
   readonly #table: DataTable;
-  readonly #rows: readonly string[];
+  readonly #tuples: TupleBatch;
   #copy = -1;
   #insertText = "";
 
-  constructor(table: DataTable, { count, keys, values }: TupleBatch) {
-    const hex = keys.toString("hex");
-    const keyOf = (i: number) => hex.slice(i * HEX_DIGITS, (i + 1) * HEX_DIGITS);
+  constructor(table: DataTable, tuples: TupleBatch) {
     this.#table = table;
-    this.#rows = Array.from({ length: count }, (_, i) => `(x'${keyOf(i)}',${values[i]},`);
+    this.#tuples = tuples;
   }
 
   /** A duplicate key is an error: nobody else writes these tuples. */
   insert(copy: number): string {
     if (copy !== this.#copy) {
       this.#copy = copy;
-      this.#insertText = `INSERT INTO ${this.#table} ${COLUMNS} VALUES ${this.#rowsAs(copy)}`;
+      this.#insertText = `INSERT INTO ${this.#table} ${COLUMNS} VALUES ${rowsText(this.#tuples, copy)}`;
     }
     return this.#insertText;
   }
 
   /** For a batch whose first sending has an unknown outcome: rows that arrived then are passed over. */
   insertMissing(copy: number): string {
-    return `INSERT IGNORE INTO ${this.#table} ${COLUMNS} VALUES ${this.#rowsAs(copy)}`;
+    return `INSERT IGNORE INTO ${this.#table} ${COLUMNS} VALUES ${rowsText(this.#tuples, copy)}`;
   }
+}
 
-  #rowsAs(copy: number): string {
-    return `${this.#rows.join(`${copy}),`)}${copy})`;
+/** `(x'00…0f',42,0),(…)` */
+function rowsText({ count, keys, values }: TupleBatch, copy: number): string {
+  const hex = keys.toString("hex");
+  let text = "";
+  for (let i = 0; i < count; i++) {
+    if (i > 0) text += ",";
+    text += `(x'${hex.slice(i * HEX_DIGITS, (i + 1) * HEX_DIGITS)}',${values[i]},${copy})`;
   }
+  return text;
 }

@@ -161,6 +161,8 @@ export interface NodeResult {
   /** CPU of the node program from t0 to the last acknowledgement. */
   readonly cpuUserSec: number;
   readonly cpuSystemSec: number;
+  /** CPU of the whole node, database included, over the same time; `null` where its cgroup does not tell. */
+  readonly nodeCpuSec: number | null;
   readonly programRssMib: number;
   /** Kernel, CPU model, Node and database versions and variables. */
   readonly facts: Readonly<Record<string, string>>;

@@ -90,7 +90,7 @@ async function failForSilence(mesh: Mesh): Promise<never> {
 
 function resultOf(assignment: Assignment, measurement: Measurement, mesh: Mesh) {
   const { runId, nodeIndex, tupleCount, ratePerMin } = assignment;
-  const { record, elapsedSec, longestGapMs, cpuUserSec, cpuSystemSec } = measurement;
+  const { record, elapsedSec, longestGapMs, cpuUserSec, cpuSystemSec, nodeCpuSec } = measurement;
   const links = new Set([...mesh.local, ...mesh.remote, mesh.master]);
   return {
     protocol: PROTOCOL_VERSION,
@@ -108,6 +108,7 @@ function resultOf(assignment: Assignment, measurement: Measurement, mesh: Mesh) 
     reconnects: links.values().reduce((sum, link) => sum + link.reconnects, 0),
     cpuUserSec,
     cpuSystemSec,
+    nodeCpuSec,
     programRssMib: Math.round(process.memoryUsage.rss() / 2 ** 20),
   };
 }

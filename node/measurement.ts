@@ -2,6 +2,7 @@
 
 import type { Assignment } from "#model/node-protocol";
 import { TupleStream } from "#model/tuples";
+import { readNodeCpuSec } from "#node/cgroup-cpu";
 import { secondsBetween } from "#node/clock";
 import { GapWatch } from "#node/gap-watch";
 import type { LoopRecord } from "#node/loop";
@@ -15,6 +16,7 @@ export interface Measurement {
   readonly longestGapMs: number;
   readonly cpuUserSec: number;
   readonly cpuSystemSec: number;
+  readonly nodeCpuSec: number | null;
 }
 
 export interface MeasurementInput {
@@ -34,6 +36,7 @@ export async function measureMainLoop(input: MeasurementInput): Promise<Measurem
   const scheduleUs = startUs + 1000 * assignment.phaseOffsetMs;
   const gapWatch = new GapWatch();
   const cpuBefore = process.cpuUsage();
+  const nodeCpuBefore = readNodeCpuSec();
   try {
     await runMainLoop(assignment.client, {
       schedule: new Schedule({ startUs: scheduleUs, ratePerMin, tupleCount, stretch }),
@@ -49,11 +52,13 @@ export async function measureMainLoop(input: MeasurementInput): Promise<Measurem
     gapWatch.stop();
   }
   const cpu = process.cpuUsage(cpuBefore);
+  const nodeCpu = readNodeCpuSec();
   return {
     record,
     elapsedSec: secondsBetween(scheduleUs, record.lastAcknowledgedUs),
     longestGapMs: gapWatch.longestMs,
     cpuUserSec: cpu.user / 1_000_000,
     cpuSystemSec: cpu.system / 1_000_000,
+    nodeCpuSec: nodeCpuBefore === null || nodeCpu === null ? null : nodeCpu - nodeCpuBefore,
   };
 }

@@ -209,6 +209,7 @@ function faultlessResult({ runId, nodeIndex, tupleCount, ratePerMin, peers }: As
     clocksAtEnd: clocksAfter(expectedSec + 0.001),
     cpuUserSec: 0.1,
     cpuSystemSec: 0.05,
+    nodeCpuSec: 0.4,
     programRssMib: 60,
     facts: { kernel: "fake", database: "fake" },
   };

@@ -47,7 +47,8 @@ export function sizeDatabase(load: SizedLoad): DatabaseSizing {
       bufferPoolMib: POOL_LEAST_MIB,
       redoLogMib: REDO_WITHOUT_INNODB_MIB,
       ramDiskMib: DATA_DIRECTORY_MIB + REDO_WITHOUT_INNODB_MIB + RAM_DISK_SPARE_MIB,
-      heapTableMib: Math.max(HEAP_TABLE_LEAST_MIB, Math.ceil(tableMib * TABLE_GROWTH)),
+      // Each of the two tables for itself; a short run may have more rows of warm-up than of its own.
+      heapTableMib: Math.max(HEAP_TABLE_LEAST_MIB, grown(Math.max(load.rowsPerDatabase, warmupRowsOf(load)))),
     };
   }
   const redoMib = Math.ceil((load.rowsPerDatabase * REDO_BYTES_PER_ROW) / BYTES_PER_MIB);
@@ -67,10 +68,13 @@ export function memoryNeededMib(load: SizedLoad, sizing: DatabaseSizing): number
   return Math.ceil(processesMib + sizing.bufferPoolMib + sizing.ramDiskMib + heapMib);
 }
 
-/** Tuples and the scratch rows of the warm-up, with room to grow. */
-function tablesMib({ nodes, ratePerMin, warmupSec, rowsPerDatabase }: SizedLoad): number {
-  const warmupRows = (nodes * ratePerMin * warmupSec) / 60;
-  return Math.ceil(tableSizeMib(rowsPerDatabase + warmupRows) * TABLE_GROWTH);
-}
+/** Tuples and the scratch rows of the warm-up. */
+const tablesMib = (load: SizedLoad): number => grown(load.rowsPerDatabase + warmupRowsOf(load));
+
+/** They stay: a node has no right to drop a table, and to delete them would cost more than to keep them. */
+const warmupRowsOf = ({ nodes, ratePerMin, warmupSec }: SizedLoad): number => (nodes * ratePerMin * warmupSec) / 60;
+
+/** A table of so many rows, in MiB, with room to grow. */
+const grown = (rows: number): number => Math.ceil(tableSizeMib(rows) * TABLE_GROWTH);
 
 const tableSizeMib = (rows: number): number => (rows * BYTES_PER_ROW) / BYTES_PER_MIB;

@@ -98,6 +98,19 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (run_id, node)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE intent (
+    run_id TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    expected TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    deadline_at TEXT NOT NULL,
+    closed_at TEXT,
+    run_json TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX intent_open ON intent (host) WHERE closed_at IS NULL;
+  `,
 ];
 
 /**

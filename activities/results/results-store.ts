@@ -1,5 +1,6 @@
 /** Where results live: one store per installation, written by the activities on the `store` queue alone. */
 
+import type { RunIntent } from "#model/ledger";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
 
@@ -14,10 +15,18 @@ export interface ResultsStore {
    */
   saveEvidence(evidence: RunEvidence): Promise<void>;
 
+  /** Adds the run to the ledger, once; a repetition changes nothing, also where the entry is closed. */
+  saveIntent(intent: RunIntent): void;
+  /** Nothing of the run is left. */
+  closeIntent(runId: string): void;
+  /** The oldest first. */
+  listOpenIntents(host: string): RunIntent[];
+
   listSweeps(): SweepRecord[];
   findSweep(sweepId: string): SweepRecord | undefined;
   /** In the order they were measured. */
   listRuns(sweepId: string): RunRow[];
+  hasRun(runId: string): boolean;
   readEvidence(runId: string): Promise<RunEvidence | undefined>;
   close(): void;
 }

@@ -12,6 +12,8 @@ import type { ResultsStore } from "#activities/results/results-store";
 import { writeWhole } from "#activities/results/write-whole";
 import { BenchError } from "#model/errors";
 import { sweepIdOf } from "#model/ids";
+import { describeIntent } from "#model/ledger";
+import type { RunIntent } from "#model/ledger";
 import { RUN_ROW_COLUMNS } from "#model/result-row";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
@@ -73,6 +75,31 @@ class SqliteStore implements ResultsStore {
     withSpaceErrors(() => this.#replaceNodeRows(evidence));
   }
 
+  saveIntent(intent: RunIntent): void {
+    const { run, recordedAt, deadlineAt } = intent;
+    const { name, host } = run.environment;
+    const values = [run.runId, host, name, describeIntent(intent), recordedAt, deadlineAt, JSON.stringify(run)];
+    withSpaceErrors(() =>
+      this.#database
+        .prepare(
+          `INSERT INTO intent (run_id, host, environment, expected, recorded_at, deadline_at, run_json)
+          VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING`,
+        )
+        .run(...values),
+    );
+  }
+
+  closeIntent(runId: string): void {
+    const now = new Date().toISOString();
+    const close = "UPDATE intent SET closed_at = ? WHERE run_id = ? AND closed_at IS NULL";
+    withSpaceErrors(() => this.#database.prepare(close).run(now, runId));
+  }
+
+  listOpenIntents(host: string): RunIntent[] {
+    const open = "SELECT * FROM intent WHERE closed_at IS NULL AND host = ? ORDER BY recorded_at";
+    return this.#database.prepare(open).all(host).map(toIntent);
+  }
+
   listSweeps(): SweepRecord[] {
     return this.#database.prepare("SELECT * FROM sweep ORDER BY started_at, sweep_id").all().map(toSweep);
   }
@@ -85,6 +112,10 @@ class SqliteStore implements ResultsStore {
   listRuns(sweepId: string): RunRow[] {
     const rows = this.#database.prepare("SELECT * FROM run WHERE sweep_id = ? ORDER BY started_at, rowid").all(sweepId);
     return rows.map(toRunRow);
+  }
+
+  hasRun(runId: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM run WHERE run_id = ?").get(runId) !== undefined;
   }
 
   async readEvidence(runId: string): Promise<RunEvidence | undefined> {
@@ -145,6 +176,13 @@ function toRunRow(row: Row): RunRow {
   const { quotable, consistent, ...rest } = row;
   return { ...rest, quotable: quotable === 1, consistent: consistent === null ? null : consistent === 1 } as RunRow;
 }
+
+const toIntent = (row: Row): RunIntent =>
+  ({
+    run: JSON.parse(String(row["run_json"])),
+    deadlineAt: row["deadline_at"],
+    recordedAt: row["recorded_at"],
+  }) as RunIntent;
 
 const toSweep = (row: Row): SweepRecord =>
   ({

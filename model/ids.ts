@@ -33,6 +33,19 @@ export function sweepIdOf(runId: string): string {
   return sweepId;
 }
 
+/**
+ * The inverse of `runIdOf`.
+ * @throws {RangeError} If the text is no run id.
+ */
+export function partsOfRunId(runId: string): { sweepId: string; point: number; repetition: number; attempt: number } {
+  const sweepId = sweepIdOf(runId);
+  const [point = 0, repetition = 0, attempt = 0] = (runId.slice(sweepId.length).match(/\d+/g) ?? []).map(Number);
+  return { sweepId, point, repetition, attempt };
+}
+
+/** The inverse of `runWorkflowId`. */
+export const runIdOfWorkflow = (workflowId: string): string => workflowId.slice("run-".length);
+
 /** @param suffix - Six characters of [a-z0-9], random: sweeps of one name started in one second differ by it. */
 export function newSweepId(name: string, now: Date, suffix: string): string {
   const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
@@ -46,6 +59,8 @@ export const LABEL = {
   host: "meshbench.host",
   /** UTC, ISO 8601. */
   deadline: "meshbench.deadline",
+  /** On what says who has an engine, and on nothing else; see `DockerLease`. */
+  token: "meshbench.token",
 } as const;
 
 /** What a node calls itself, and what its peers look up with `resolve: names`. */

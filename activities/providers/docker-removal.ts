@@ -10,7 +10,6 @@ import type { LabelledResource } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
 import { LABEL } from "#model/ids";
 
-/** `LABEL.run` in every state, or that of one run. */
 export interface LabelledOnEngine {
   readonly containers: readonly ContainerInfo[];
   readonly networks: readonly NetworkInspectInfo[];
@@ -20,15 +19,25 @@ export interface LabelledOnEngine {
 const ROUNDS = 8;
 const FIRST_PAUSE_MS = 50;
 
-export async function listLabelledOnEngine(engine: DockerEngine, runId?: string): Promise<LabelledOnEngine> {
-  const filters = { label: [runId === undefined ? LABEL.run : `${LABEL.run}=${runId}`] };
+interface Whose {
+  readonly runId?: string;
+  readonly host?: string;
+}
+
+/** What carries the labels, in every state, but not the lease, which goes last and by itself. */
+export async function listLabelledOnEngine(
+  engine: DockerEngine,
+  { runId, host }: Whose = {},
+): Promise<LabelledOnEngine> {
+  const ofRun = runId === undefined ? LABEL.run : `${LABEL.run}=${runId}`;
+  const filters = { label: [ofRun, ...(host === undefined ? [] : [`${LABEL.host}=${host}`])] };
   const [containers, networks] = await Promise.all([
     engine.read("list containers", undefined, (docker, abortSignal) =>
       docker.listContainers({ all: true, filters, abortSignal }),
     ),
     engine.read("list networks", undefined, (docker, abortSignal) => docker.listNetworks({ filters, abortSignal })),
   ]);
-  return { containers, networks };
+  return { containers: containers.filter(({ Labels }) => Labels[LABEL.token] === undefined), networks };
 }
 
 export function describeLabelled({ containers, networks }: LabelledOnEngine): LabelledResource[] {
@@ -47,25 +56,26 @@ function describeResource(
   labels: Readonly<Record<string, string>>,
 ): LabelledResource {
   const { [LABEL.run]: runId = "", [LABEL.host]: host = "", [LABEL.deadline]: deadlineAt = "" } = labels;
-  return { kind, id, name, runId, host, deadlineAt };
+  const { [LABEL.node]: node } = labels;
+  return { kind, id, name, runId, host, deadlineAt, ...(node !== undefined && { node: Number(node) }) };
 }
 
 /**
- * Removes the run's containers, then its networks, and looks again until nothing is left.
+ * Removes the run's containers on this host, then its networks, and looks again until nothing is left.
  * @returns How many there were.
  * @throws {BenchError} `engine unavailable` when something stays.
  */
-export async function removeRun(engine: DockerEngine, runId: string, concurrency: number): Promise<number> {
+export async function removeRun(engine: DockerEngine, whose: Required<Whose>, concurrency: number): Promise<number> {
   const removed = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
-    const left = await listLabelledOnEngine(engine, runId);
+    const left = await listLabelledOnEngine(engine, whose);
     if (left.containers.length + left.networks.length === 0) return removed.size;
     if (round > 0) await sleep(FIRST_PAUSE_MS * 2 ** round);
     for (const { Id } of [...left.containers, ...left.networks]) removed.add(Id);
     await removeContainers(engine, left.containers, concurrency);
     for (const network of left.networks) await removeNetwork(engine, network);
   }
-  throw new BenchError("engine unavailable", `resources of run ${runId} could not be removed`);
+  throw new BenchError("engine unavailable", `resources of run ${whose.runId} could not be removed`);
 }
 
 async function removeContainers(

@@ -5,6 +5,7 @@ import type Docker from "dockerode";
 import type { ContainerInfo } from "dockerode";
 import pLimit from "p-limit";
 import type { LimitFunction } from "p-limit";
+import type { FenceMark } from "#activities/fence/fence-mark";
 import {
   containerNameOf,
   describeContainer,
@@ -13,6 +14,7 @@ import {
 } from "#activities/providers/docker-container";
 import { DockerEngine, isStatus } from "#activities/providers/docker-engine";
 import { prepareDockerEnvironment } from "#activities/providers/docker-environment";
+import { DockerLease } from "#activities/providers/docker-lease";
 import { decodeLog } from "#activities/providers/docker-logs";
 import { ensureNetwork, findNetwork, nodeAddress } from "#activities/providers/docker-network";
 import { describeLabelled, listLabelledOnEngine, removeRun } from "#activities/providers/docker-removal";
@@ -36,6 +38,7 @@ export interface DockerProviderOptions {
 
 export class DockerProvider implements NodeProvider {
   readonly name = "docker";
+  readonly fence: FenceMark;
   readonly #engine: DockerEngine;
   readonly #hostId: string;
   readonly #imageTag: () => Promise<string>;
@@ -49,6 +52,7 @@ export class DockerProvider implements NodeProvider {
     this.#hostId = hostId;
     this.#imageTag = imageTag;
     this.#now = now;
+    this.fence = new DockerLease(this.#engine, now);
   }
 
   prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
@@ -77,13 +81,13 @@ export class DockerProvider implements NodeProvider {
   }
 
   async inspectNodes(run: RunSpec, nodes: readonly NodeHandle[]): Promise<NodeState[]> {
-    const { containers } = await listLabelledOnEngine(this.#engine, run.runId);
+    const { containers } = await listLabelledOnEngine(this.#engine, run);
     const byId = new Map(containers.map((container) => [container.Id, container]));
     return Promise.all(nodes.map(({ id }) => this.#stateOf(byId.get(id))));
   }
 
   async readLogs(runId: string, nodeIndex: number): Promise<string> {
-    const { containers } = await listLabelledOnEngine(this.#engine, runId);
+    const { containers } = await listLabelledOnEngine(this.#engine, { runId });
     const container = containers.find(({ Labels }) => isNodeOfRun(Labels, runId, nodeIndex));
     const lost = () => new BenchError("node lost", "its container is gone", { node: nodeIndex, host: this.#hostId });
     if (!container) throw lost();
@@ -99,7 +103,7 @@ export class DockerProvider implements NodeProvider {
   }
 
   destroyRun(runId: string): Promise<number> {
-    return removeRun(this.#engine, runId, this.#concurrency);
+    return removeRun(this.#engine, { runId, host: this.#hostId }, this.#concurrency);
   }
 
   async listLabelled(): Promise<LabelledResource[]> {

@@ -1,5 +1,6 @@
 /** What every kind of environment has to offer. One file per provider beside this one; all pass one contract suite. */
 
+import type { FenceMark } from "#activities/fence/fence-mark";
 import type { DatabaseSizing, NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
 import type { Environment, ProviderName } from "#model/spec";
 
@@ -31,11 +32,16 @@ export interface LabelledResource {
   readonly host: string;
   /** UTC, ISO 8601. */
   readonly deadlineAt: string;
+  /** The node's index, from 1; absent on what the nodes of a run share. */
+  readonly node?: number;
 }
 
 /** Creates and removes the machines of a run. Every call may come twice, from two workers, and may be cut off anywhere. */
 export interface NodeProvider {
   readonly name: ProviderName;
+
+  /** Where nodes are made by an engine that others, also on other machines, may use: who has it now. */
+  readonly fence?: FenceMark;
 
   /**
    * Looks the image up and records what the environment is. Creates nothing.
@@ -64,9 +70,12 @@ export interface NodeProvider {
    */
   readLogs(runId: string, nodeIndex: number): Promise<string>;
 
-  /** Removes all that is labelled with the run, also what a lost worker left; returns how many. Nothing else is touched. */
+  /**
+   * Removes all that is labelled with the run and this host, also what a lost worker left; returns how many. Nothing else
+   * is touched, the fence neither.
+   */
   destroyRun(runId: string): Promise<number>;
 
-  /** Everything on this host that carries Meshbench's labels, in every state. */
+  /** Everything there that carries Meshbench's labels, in every state, whosever it is; the fence is no part of it. */
   listLabelled(): Promise<LabelledResource[]>;
 }

@@ -1,0 +1,118 @@
+/** All marks of one host together: a run acts on the host only while every one of them is its own. */
+
+import { createHash } from "node:crypto";
+import { isInTheWay } from "#activities/fence/fence-mark";
+import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
+import type { NodeProvider } from "#activities/providers/provider";
+import { sleep } from "#activities/timing";
+import { BenchError } from "#model/errors";
+import type { RunSpec } from "#model/run";
+import { isPastDeadline } from "#model/reaping";
+
+export interface FencedHost {
+  readonly host: string;
+  readonly providers: ReadonlyMap<string, NodeProvider>;
+  /** See `FenceClaim`. */
+  readonly domain: string;
+  readonly machineFence: FenceMark;
+}
+
+/** In milliseconds. */
+export interface FenceTiming {
+  /** Who has the host is asked about this often. */
+  readonly fencePollMs: number;
+  /** Then the run fails: its fresh run waits in line, where there is no limit. */
+  readonly fenceWaitMs: number;
+}
+
+export class HostFence {
+  readonly #host: FencedHost;
+
+  constructor(host: FencedHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Waits for whoever has the host now. Safe to repeat, by any worker of the domain.
+   * @throws {BenchError} `fenced`, with who has it and until when.
+   */
+  async take(run: RunSpec, deadlineAt: string, timing: FenceTiming, signal: AbortSignal): Promise<void> {
+    const claim = this.#claimOf(run, deadlineAt);
+    const startedMs = performance.now();
+    for (;;) {
+      const holder = await takeAll(this.#marksOf(run), claim, signal);
+      if (holder === undefined) return;
+      if (performance.now() - startedMs > timing.fenceWaitMs) throw fencedBy(holder, claim);
+      // Of two that ask in step, neither would ever get it.
+      await sleep(timing.fencePollMs * (0.5 + Math.random()), signal);
+    }
+  }
+
+  /**
+   * Before anything is created or started: a worker that stood still may have lost the host meanwhile.
+   * @throws {BenchError} `fenced`
+   */
+  async check(run: RunSpec): Promise<void> {
+    const { token } = this.#claimOf(run, "");
+    const { host } = this.#host;
+    const answers = await Promise.all(this.#marksOf(run).map((mark) => mark.holds(token)));
+    if (answers.includes(false)) throw new BenchError("fenced", "this run has the host no longer", { host });
+  }
+
+  /** Whoever has the host, or a mark that nobody took away. */
+  async list(): Promise<FenceHolder[]> {
+    return (await Promise.all(this.#marks().map((mark) => mark.list()))).flat();
+  }
+
+  /** The last thing a run does to a host. */
+  async release(runId: string): Promise<void> {
+    for (const mark of this.#marks()) await mark.release(runId);
+  }
+
+  /** Whether a run of this host would have to wait for it. */
+  blocks(holder: FenceHolder, now: Date): boolean {
+    return isInTheWay(holder, this.#host) && !isPastDeadline(holder.deadlineAt, now);
+  }
+
+  /** The machine's mark holds for every provider; an engine's, also for workers on other machines. */
+  #marksOf({ environment }: RunSpec): FenceMark[] {
+    const engineFence = this.#host.providers.get(environment.provider)?.fence;
+    return [this.#host.machineFence, ...(engineFence ? [engineFence] : [])];
+  }
+
+  #marks(): FenceMark[] {
+    const engineFences = [...this.#host.providers.values()].map(({ fence }) => fence);
+    return [this.#host.machineFence, ...engineFences.filter((fence) => fence !== undefined)];
+  }
+
+  #claimOf({ runId, environment }: RunSpec, deadlineAt: string): FenceClaim {
+    const { host, domain } = this.#host;
+    const token = createHash("sha256").update(`${domain}\n${runId}`).digest("hex").slice(0, 32);
+    return { runId, host, deadlineAt, domain, token, imageDigest: environment.imageDigest };
+  }
+}
+
+/** All or none, always in the same order, so that two runs cannot wait for each other. */
+async function takeAll(
+  marks: readonly FenceMark[],
+  claim: FenceClaim,
+  signal: AbortSignal,
+): Promise<FenceHolder | undefined> {
+  const taken: FenceMark[] = [];
+  for (const mark of marks) {
+    const holder = await mark.take(claim, signal);
+    if (holder === undefined) {
+      taken.push(mark);
+      continue;
+    }
+    for (const other of taken) await other.release(claim.runId);
+    return holder;
+  }
+  return undefined;
+}
+
+function fencedBy({ runId, host: holderHost, deadlineAt, where }: FenceHolder, { host }: FenceClaim): BenchError {
+  const who = runId === "" ? "somebody" : `run ${runId} of another installation's host ${holderHost}`;
+  const until = deadlineAt === "" ? "for as long as that is there" : `until ${deadlineAt} at the latest`;
+  return new BenchError("fenced", `${who} has this machine ${until} (${where})`, { host });
+}

@@ -1,0 +1,137 @@
+/**
+ * The mark of a whole machine, whatever its runs are made of: a folder with one file for each claim.
+ *
+ * Each claim has a file name of its own, so that removing a stale one can never hit the one that came after it. Who wants
+ * the machine announces that first, then looks around; whoever finds somebody else withdraws. Of two that come at once
+ * either one or none gets the machine, never both. What is held has a second name, so that it is found again after a
+ * restart without looking around.
+ */
+
+import { chmod, link, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { isInTheWay } from "#activities/fence/fence-mark";
+import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
+import { isPastDeadline } from "#model/reaping";
+
+const CLAIM = ".claim.json";
+const HELD = ".held.json";
+
+const claimFile = z.object({
+  runId: z.string(),
+  host: z.string(),
+  deadlineAt: z.string(),
+  domain: z.string(),
+  token: z.string(),
+  /** A machine that was restarted runs nothing of what ran before. */
+  bootId: z.string(),
+  /** For people: the worker that took it. Nothing follows from its end, since the nodes go on without it. */
+  pid: z.int(),
+  machine: z.string(),
+});
+type ClaimFile = z.infer<typeof claimFile>;
+
+export class LockFiles implements FenceMark {
+  readonly #dir: string;
+  readonly #now: () => Date;
+
+  /** @param dir - Made where it is missing; the same for all installations on the machine. */
+  constructor(dir: string, { now = () => new Date() }: { now?: () => Date } = {}) {
+    this.#dir = dir;
+    this.#now = now;
+  }
+
+  async take(claim: FenceClaim): Promise<FenceHolder | undefined> {
+    if (await this.holds(claim.token)) return undefined;
+    await this.#announce(claim);
+    const others = (await this.list()).filter(({ token }) => token !== claim.token);
+    const now = this.#now();
+    const inTheWay = others.find((other) => isInTheWay(other, claim) && !isPastDeadline(other.deadlineAt, now));
+    if (inTheWay) await this.#remove(claim.token);
+    else await ignoring("EEXIST", link(this.#path(claim.token, CLAIM), this.#path(claim.token, HELD)));
+    return inTheWay;
+  }
+
+  async holds(token: string): Promise<boolean> {
+    const held = await this.#read(`${token}${HELD}`);
+    return held !== undefined && held.bootId === bootId() && Date.parse(held.deadlineAt) > this.#now().getTime();
+  }
+
+  async list(): Promise<FenceHolder[]> {
+    const names = (await this.#names()).filter((name) => name.endsWith(CLAIM));
+    const holders = await Promise.all(names.map((name) => this.#holderOf(name)));
+    return holders.filter((holder) => holder !== undefined);
+  }
+
+  async release(runId: string): Promise<void> {
+    for (const { token } of (await this.list()).filter((holder) => holder.runId === runId)) await this.#remove(token);
+  }
+
+  /** There whole or not at all: a reader never sees half a file. */
+  async #announce({ runId, host, deadlineAt, domain, token }: FenceClaim): Promise<void> {
+    // Anybody may leave a file, as in /tmp, and remove only his own. The umask would say otherwise.
+    if (await mkdir(this.#dir, { recursive: true })) await chmod(this.#dir, 0o1777);
+    const temporary = join(this.#dir, `${token}.${process.pid}-${counter++}.tmp`);
+    const machine = hostname();
+    const content: ClaimFile = { runId, host, deadlineAt, domain, token, bootId: bootId(), pid: process.pid, machine };
+    const file = await open(temporary, "wx", 0o644);
+    try {
+      await file.writeFile(`${JSON.stringify(content)}\n`);
+    } finally {
+      await file.close();
+    }
+    await ignoring("EEXIST", link(temporary, this.#path(token, CLAIM)));
+    await rm(temporary, { force: true });
+  }
+
+  async #holderOf(name: string): Promise<FenceHolder | undefined> {
+    const where = `lock file ${join(this.#dir, name)}`;
+    try {
+      const claim = await this.#read(name);
+      if (claim === undefined) return undefined;
+      const { runId, host, token, domain } = claim;
+      const deadlineAt = claim.bootId === bootId() ? claim.deadlineAt : new Date(0).toISOString();
+      return { runId, host, deadlineAt, token, where, sharedWithDomain: domain };
+    } catch (error) {
+      // Of a version to come, or broken: it holds until somebody who understands it takes it away.
+      if (error instanceof z.ZodError || error instanceof SyntaxError) {
+        return { runId: "", host: "", deadlineAt: "", token: name.slice(0, -CLAIM.length), where };
+      }
+      throw error;
+    }
+  }
+
+  async #read(name: string): Promise<ClaimFile | undefined> {
+    const text = await ignoring("ENOENT", readFile(join(this.#dir, name), "utf8"));
+    return text === undefined ? undefined : claimFile.parse(JSON.parse(text));
+  }
+
+  /** The claim goes last: as long as it is there, nobody else gets the machine. */
+  async #remove(token: string): Promise<void> {
+    for (const suffix of [HELD, CLAIM]) await rm(this.#path(token, suffix), { force: true });
+  }
+
+  async #names(): Promise<string[]> {
+    return (await ignoring("ENOENT", readdir(this.#dir))) ?? [];
+  }
+
+  #path(token: string, suffix: string): string {
+    return join(this.#dir, `${token}${suffix}`);
+  }
+}
+
+let counter = 0;
+
+const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+
+/** @returns `undefined` where the call failed with this errno. */
+async function ignoring<T>(code: string, result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === code) return undefined;
+    throw error;
+  }
+}

@@ -1,27 +1,83 @@
 /** What is printed when a sweep has ended, and the exit code that follows from it. */
 
-import { printData } from "#cli/output";
-import { readSweepRows } from "#cli/results";
-import { EXIT } from "#model/errors";
-import type { RunRow, SweepDocument } from "#model/result-row";
-import type { Spec } from "#model/spec";
+import type { Client } from "@temporalio/client";
+import { note, printData } from "#cli/output";
+import { findSweepRows, noSuchSweep } from "#cli/results";
+import type { SweepRows } from "#cli/results";
+import { readSweepFailure } from "#cli/sweep-client";
+import type { SweepState } from "#cli/sweep-client";
+import { statusOf } from "#cli/sweep-status";
+import { EXIT, UnavailableError } from "#model/errors";
 import { summarisePoints } from "#model/point-summary";
-import { findThresholdMisses } from "#model/thresholds";
+import type { RunRow, SweepDocument } from "#model/result-row";
+import type { SweepRecord } from "#model/run";
+import type { Spec } from "#model/spec";
+import { findThresholdMisses, formatThreshold } from "#model/thresholds";
+import type { ThresholdMiss } from "#model/thresholds";
 import { formatSweepTable } from "#report/terminal-table";
 
-/** Prints the rows so far: a table per point, or the document that scripts read. */
-export async function printSweep(sweepId: string, asJson: boolean): Promise<void> {
-  const { sweep, rows } = await readSweepRows(sweepId);
-  const document: SweepDocument = { sweep_id: sweepId, status: sweep.status, runs: rows };
-  printData(asJson, document, formatSweepTable(rows));
+type EndedState = Exclude<SweepState, "open">;
+
+/**
+ * Prints a line per point, or the document that scripts read; what went wrong is noted beside it.
+ * @returns 0 when every repetition has a proven run and all thresholds hold; see `EXIT`.
+ */
+export async function concludeSweep(
+  client: Client,
+  sweepId: string,
+  state: EndedState,
+  { json }: { json: boolean },
+): Promise<number> {
+  const found = await findSweepRows(sweepId);
+  if (!found && state === "unknown") throw noSuchSweep(sweepId);
+  // Of a sweep that Temporal has forgotten, the store may know how it ended.
+  const status = found && state === "unknown" && found.sweep.status !== "OPEN" ? found.sweep.status : statusOf(state);
+  if (status === "FAILED") note(`error: ${await explainFailure(client, sweepId, state)}`);
+  if (!found && status === "DONE") throw resultsElsewhere(sweepId);
+
+  const rows = found?.rows ?? [];
+  const document: SweepDocument = { sweep_id: sweepId, status, runs: rows };
+  printData(json, document, formatSweepTable(rows));
+  if (!found) return EXIT.someRunsFailed;
+  const misses = findMisses(found);
+  for (const miss of misses) note(`threshold missed: ${describeMiss(miss)}`);
+  for (const hint of nextCommands(sweepId, rows)) note(hint);
+  return exitCodeOf(found, status, misses);
 }
 
-/** 0 when every repetition has a proven run and all thresholds hold; see `EXIT`. */
-export async function endedExitCode(sweepId: string): Promise<number> {
-  const { sweep, rows } = await readSweepRows(sweepId);
-  if (sweep.status === "CANCELLED" || countProven(rows) < sweep.runsPlanned) return EXIT.someRunsFailed;
-  const { thresholds } = JSON.parse(sweep.specJson) as Spec;
-  return findThresholdMisses(thresholds, summarisePoints(rows)).length > 0 ? EXIT.thresholdMissed : EXIT.ok;
+async function explainFailure(client: Client, sweepId: string, state: EndedState): Promise<string> {
+  if (state === "unknown") return `Temporal has no history of ${sweepId} any more, or this is another Temporal server`;
+  const reason = await readSweepFailure(client, sweepId);
+  const how = state === "terminated" ? "was terminated" : "broke off";
+  return `${sweepId} ${how}${reason && `: ${reason}`}`;
+}
+
+const resultsElsewhere = (sweepId: string): UnavailableError =>
+  new UnavailableError(
+    `${sweepId} has ended, and its results are not in this installation's store`,
+    "ask for them where its worker keeps the results",
+  );
+
+const findMisses = ({ sweep, rows }: SweepRows): ThresholdMiss[] =>
+  findThresholdMisses((JSON.parse(sweep.specJson) as Spec).thresholds, summarisePoints(rows));
+
+function describeMiss({ threshold, point, observed }: ThresholdMiss): string {
+  const { environment, mode, nodes, rate_per_min: rate } = point.factors;
+  const found = observed === null ? "no VALID run has the figure" : `found ${Number(observed.toPrecision(4))}`;
+  return `${formatThreshold(threshold)}: ${found} at ${environment} ${mode} N=${nodes} D=${rate}`;
+}
+
+function nextCommands(sweepId: string, rows: readonly RunRow[]): string[] {
+  const odd = rows.find(({ status }) => status === "FAILED" || status === "INVALID");
+  return [
+    ...(odd ? [`what its nodes said: meshbench logs ${odd.run_id}`] : []),
+    ...(rows.length > 0 ? [`plots and tables: meshbench report ${sweepId}`] : []),
+  ];
+}
+
+function exitCodeOf({ sweep, rows }: SweepRows, status: SweepRecord["status"], misses: readonly unknown[]): number {
+  if (status !== "DONE" || countProven(rows) < sweep.runsPlanned) return EXIT.someRunsFailed;
+  return misses.length > 0 ? EXIT.thresholdMissed : EXIT.ok;
 }
 
 /** VALID and SUSPECT runs are proven; a repetition has one of them at most. */

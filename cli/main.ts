@@ -21,6 +21,14 @@ import { note } from "#cli/output";
 import { BenchError, EXIT, InputError, UnavailableError } from "#model/errors";
 import packageJson from "../package.json" with { type: "json" };
 
+// Whoever reads our output may have enough of it, as in: meshbench list | head -1
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+}
+
 const program = new Command("meshbench")
   .description(packageJson.description)
   .version(packageJson.version)
@@ -48,10 +56,12 @@ for (const command of [
   program.addCommand(throwOnExit(command));
 }
 
-process.exitCode = await program
+await program
   .exitOverride()
   .parseAsync()
-  .then(() => process.exitCode ?? EXIT.ok, explainFailure);
+  .catch((error: unknown) => {
+    process.exitCode = explainFailure(error);
+  });
 
 /** Usage errors come out as errors, of sub-commands too, so that one place decides about exit codes. */
 function throwOnExit(command: Command): Command {

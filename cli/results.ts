@@ -1,48 +1,68 @@
-/** Reads results for commands: from the store of this installation. */
+/** Reads results for commands: from the store of this installation. Makes nothing where nothing was measured yet. */
 
 import { InputError } from "#model/errors";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
-import { openResultsStore } from "#worker/results";
+import { findResultsStore } from "#worker/results";
 
-export interface SweepResults {
+type ResultsStore = NonNullable<ReturnType<typeof findResultsStore>>;
+
+export interface SweepRows {
   readonly sweep: SweepRecord;
+  /** In the order they were measured. */
   readonly rows: readonly RunRow[];
+}
+
+export interface SweepResults extends SweepRows {
   readonly evidence: readonly RunEvidence[];
 }
 
-/** @throws {InputError} where the store knows no such sweep. */
-export async function requireSweep(sweepId: string): Promise<SweepRecord> {
-  const store = openResultsStore();
-  try {
+/** Newest first. */
+export async function listSweeps(): Promise<SweepRows[]> {
+  const sweeps = await withStore((store) => store.listSweeps().map((sweep) => readRows(store, sweep)));
+  return (sweeps ?? []).toSorted((a, b) => b.sweep.startedAt.localeCompare(a.sweep.startedAt));
+}
+
+/** @returns `undefined` where the store knows no such sweep. */
+export function findSweepRows(sweepId: string): Promise<SweepRows | undefined> {
+  return withStore((store) => {
     const sweep = store.findSweep(sweepId);
-    if (sweep) return sweep;
-    throw new InputError([
-      { field: "ID", value: sweepId, rule: "no such sweep", hint: "meshbench list shows all sweeps" },
-    ]);
-  } finally {
-    store.close();
-  }
+    return sweep && readRows(store, sweep);
+  });
 }
 
-/** The sweep with its rows, in the order they were measured. */
-export async function readSweepRows(sweepId: string): Promise<{ sweep: SweepRecord; rows: readonly RunRow[] }> {
-  const sweep = await requireSweep(sweepId);
-  const store = openResultsStore();
-  try {
-    return { sweep, rows: store.listRuns(sweepId) };
-  } finally {
-    store.close();
-  }
+/** @throws {InputError} where the store knows no such sweep. */
+export async function requireSweepRows(sweepId: string): Promise<SweepRows> {
+  const found = await findSweepRows(sweepId);
+  if (found) return found;
+  throw noSuchSweep(sweepId);
 }
 
-/** All that a report is made of. */
+/**
+ * All that a report is made of.
+ * @throws {InputError} where the store knows no such sweep.
+ */
 export async function readSweepResults(sweepId: string): Promise<SweepResults> {
-  const { sweep, rows } = await readSweepRows(sweepId);
-  const store = openResultsStore();
+  const { sweep, rows } = await requireSweepRows(sweepId);
+  const evidence = await withStore((store) => Promise.all(rows.map((row) => store.readEvidence(row.run_id))));
+  return { sweep, rows, evidence: evidence?.filter((one) => one !== undefined) ?? [] };
+}
+
+export const noSuchSweep = (sweepId: string): InputError =>
+  new InputError([{ field: "ID", value: sweepId, rule: "no such sweep", hint: "meshbench list shows all sweeps" }]);
+
+const readRows = (store: ResultsStore, sweep: SweepRecord): SweepRows => ({
+  sweep,
+  rows: store.listRuns(sweep.sweepId),
+});
+
+async function withStore<Found>(
+  read: (store: ResultsStore) => Found | Promise<Found>,
+): Promise<Awaited<Found> | undefined> {
+  const store = findResultsStore();
+  if (store === undefined) return undefined;
   try {
-    const evidence = await Promise.all(rows.map((row) => store.readEvidence(row.run_id)));
-    return { sweep, rows, evidence: evidence.filter((one) => one !== undefined) };
+    return await read(store);
   } finally {
     store.close();
   }

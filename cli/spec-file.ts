@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { readTextFile } from "#cli/read-text-file";
+import { PRESETS } from "#cli/presets";
 import { applyOverrides } from "#cli/spec-overrides";
 import type { Override } from "#cli/spec-overrides";
 import { parseSpecYaml } from "#cli/spec-yaml";
@@ -15,8 +16,6 @@ import type { Plan } from "#model/plan";
 import type { SpecLimits } from "#model/spec-schema";
 import type { Spec } from "#model/spec";
 import { suggest } from "#model/suggest";
-
-export const PRESETS = ["quick", "paper/test-1", "paper/test-2", "paper/test-3", "paper/test-4"] as const;
 
 const PRESETS_DIR = join(import.meta.dirname, "..", "presets");
 

@@ -1,9 +1,9 @@
 /** What commands ask of Temporal about sweeps and runs: typed, and free of Temporal's own error classes. */
 
-import type { Client } from "@temporalio/client";
-import { WorkflowNotFoundError } from "@temporalio/client";
+import { WorkflowFailedError, WorkflowNotFoundError } from "@temporalio/client";
+import type { Client, WorkflowHandle } from "@temporalio/client";
 import { defaultPayloadConverter } from "@temporalio/common";
-import type { Payload } from "@temporalio/common";
+import type { Payload, QueryDefinition } from "@temporalio/common";
 import { InputError, UnavailableError } from "#model/errors";
 import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
 import type { HostQueue } from "#model/host-queue";
@@ -11,6 +11,7 @@ import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
 import type { StepProgress } from "#model/run";
 import { formatDuration } from "#model/units";
+import { isQueryUnanswered } from "#worker/temporal-connection";
 import { getHostQueueQuery, getRunProgressQuery, getSweepProgressQuery } from "#workflows/messages";
 import type { RunProgress, SweepProgress } from "#workflows/messages";
 import type { sweepWorkflow } from "#workflows/sweep";
@@ -44,7 +45,8 @@ export async function requireWorkers(client: Client, hosts: ReadonlySet<string>)
   const polled = await Promise.all(queues.map((queue) => isPolled(client, queue)));
   const missing = queues.filter((_, i) => !polled[i]).map(({ name }) => name);
   if (missing.length > 0) {
-    throw new UnavailableError(`no worker serves ${missing.join(", ")}`, "start one on that machine: meshbench up");
+    const what = `no worker polls task queue${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
+    throw new UnavailableError(what, "start one on that machine: meshbench up");
   }
 }
 
@@ -62,20 +64,44 @@ async function isPolled(client: Client, { name, kind }: { name: string; kind: ke
   return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > recentMs);
 }
 
-/** @returns `undefined` where nobody has asked for the host since it was last clean. */
-export async function readHostQueue(client: Client, host: string): Promise<HostQueue | undefined> {
-  const handle = client.workflow.getHandle(hostWorkflowId(host));
+/** A query that was asked in vain. Nothing is wrong with the sweep; asked again later, it may be answered. */
+export class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
+}
+
+async function ask<Answer>(handle: WorkflowHandle, query: QueryDefinition<Answer>): Promise<Answer> {
   try {
-    const { status } = await handle.describe();
-    return status.name === "RUNNING" ? await handle.query(getHostQueueQuery) : undefined;
+    return await handle.query(query);
+  } catch (error) {
+    if (isQueryUnanswered(error)) throw new NoAnswerError("no worker answers", { cause: error });
+    throw error;
+  }
+}
+
+/** What `read` finds, or `undefined` where Temporal has no such workflow, or has it no longer. */
+async function ifFound<Found>(read: () => Promise<Found>): Promise<Found | undefined> {
+  try {
+    return await read();
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
 }
 
-/** `open` while the workflow runs; else how it closed. */
-export type SweepState = "open" | "done" | "cancelled" | "terminated" | "failed";
+/**
+ * @returns `undefined` where nobody has asked for the host since it was last clean.
+ * @throws {NoAnswerError}
+ */
+export function readHostQueue(client: Client, host: string): Promise<HostQueue | undefined> {
+  const handle = client.workflow.getHandle(hostWorkflowId(host));
+  return ifFound(async () => {
+    const { status } = await handle.describe();
+    return status.name === "RUNNING" ? ask(handle, getHostQueueQuery) : undefined;
+  });
+}
+
+/** `open` while the workflow runs; else how it closed; `unknown` where Temporal has no such sweep, or has it no longer. */
+export type SweepState = "open" | "done" | "cancelled" | "terminated" | "failed" | "unknown";
 
 const STATE_OF_CLOSED: Readonly<Record<string, SweepState>> = {
   COMPLETED: "done",
@@ -85,36 +111,44 @@ const STATE_OF_CLOSED: Readonly<Record<string, SweepState>> = {
   TIMED_OUT: "failed",
 };
 
-/**
- * @returns `undefined` where Temporal has no such sweep, or has it no longer.
- */
-export async function readSweepState(client: Client, sweepId: string): Promise<SweepState | undefined> {
+export async function readSweepState(client: Client, sweepId: string): Promise<SweepState> {
+  const description = await ifFound(() => client.workflow.getHandle(sweepWorkflowId(sweepId)).describe());
+  return description === undefined ? "unknown" : (STATE_OF_CLOSED[description.status.name] ?? "open");
+}
+
+/** Why a sweep that is `failed` or `terminated` came to that. */
+export async function readSweepFailure(client: Client, sweepId: string): Promise<string> {
   try {
-    const { status } = await client.workflow.getHandle(sweepWorkflowId(sweepId)).describe();
-    return STATE_OF_CLOSED[status.name] ?? "open";
+    await client.workflow.getHandle(sweepWorkflowId(sweepId)).result();
+    return "";
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return error.cause?.message ?? error.message;
   }
 }
 
+/** @throws {NoAnswerError} */
 export const readSweepProgress = (client: Client, sweepId: string): Promise<SweepProgress> =>
-  client.workflow.getHandle(sweepWorkflowId(sweepId)).query(getSweepProgressQuery);
+  ask(client.workflow.getHandle(sweepWorkflowId(sweepId)), getSweepProgressQuery);
 
-/** A run's step, and how far it is: the newest heartbeat of its pending activity. */
-export async function readRunProgress(
-  client: Client,
-  runId: string,
-): Promise<{ run: RunProgress; progress?: StepProgress } | undefined> {
+/** Where a run is, for people. */
+export interface RunView {
+  /** Its point, repetition and attempt. */
+  readonly title: string;
+  readonly run: RunProgress;
+  /** The newest that its step has said. */
+  readonly progress?: StepProgress;
+}
+
+/** @throws {NoAnswerError} */
+export function readRunView(client: Client, runId: string): Promise<RunView | undefined> {
   const handle = client.workflow.getHandle(runWorkflowId(runId));
-  try {
-    const [run, description] = await Promise.all([handle.query(getRunProgressQuery), handle.describe()]);
+  return ifFound(async () => {
+    const [run, description] = await Promise.all([ask(handle, getRunProgressQuery), handle.describe()]);
+    const title = (await description.staticSummary()) ?? runId;
     const progress = description.raw.pendingActivities?.map(newestHeartbeat).find((details) => details !== undefined);
-    return progress ? { run, progress } : { run };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+    return progress ? { title, run, progress } : { title, run };
+  });
 }
 
 /** An activity that has not said anything yet has empty details, or none. */
@@ -127,7 +161,7 @@ function newestHeartbeat({ heartbeatDetails }: { heartbeatDetails?: { payloads?:
 export async function cancelSweep(client: Client, sweepId: string): Promise<void> {
   const state = await readSweepState(client, sweepId);
   if (state !== "open") {
-    const rule = state === undefined ? "no such sweep" : `the sweep is ${state} already`;
+    const rule = state === "unknown" ? "no such sweep" : `the sweep is ${state} already`;
     throw new InputError([{ field: "ID", value: sweepId, rule, hint: "meshbench list shows all sweeps" }]);
   }
   await client.workflow.getHandle(sweepWorkflowId(sweepId)).cancel();

@@ -83,6 +83,19 @@ export function isServerUnreachable(error: unknown): boolean {
   return status === GRPC.unavailable || status === GRPC.deadlineExceeded;
 }
 
+/** Whether a query found no worker that answers it, on a server that answered other calls. */
+export function isQueryUnanswered(error: unknown): boolean {
+  const status = grpcStatusOf(error);
+  return status === GRPC.failedPrecondition || status === GRPC.deadlineExceeded;
+}
+
+/** @returns `undefined` where the error is none of a call to Temporal. */
+export function explainCallFailure(error: unknown): UnavailableError | undefined {
+  if (grpcStatusOf(error) === undefined) return undefined;
+  const message = isServerUnreachable(error) ? "the Temporal server stopped answering" : `Temporal: ${firstLine(error)}`;
+  return new UnavailableError(message, "meshbench doctor says what runs", { cause: error });
+}
+
 /**
  * Adds what is missing of Meshbench's search attributes. The server takes up to 10 s until it knows a new one.
  * @throws {UnavailableError} Where this account may not: says what to run instead.
@@ -227,6 +240,7 @@ const GRPC = {
   notFound: 5,
   alreadyExists: 6,
   permissionDenied: 7,
+  failedPrecondition: 9,
   unimplemented: 12,
   unavailable: 14,
   unauthenticated: 16,

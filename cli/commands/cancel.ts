@@ -1,16 +1,17 @@
 /** `meshbench cancel ID`: end a sweep; its current run is torn down, what is measured stays. */
 
 import { Command } from "commander";
-import { note } from "#cli/output";
-import { cancelSweep } from "#cli/sweep-client";
-import { connectClient } from "#worker/temporal-connection";
+import { note, printData } from "#cli/output";
 
 export function cancelCommand(): Command {
   return new Command("cancel")
     .description("end a sweep: its current run is torn down, its finished runs stay")
     .argument("<sweep>", "the sweep's id")
-    .action(async (sweepId: string) => {
-      await cancelSweep(await connectClient(), sweepId);
+    .option("--json", "print JSON")
+    .action(async (sweepId: string, { json = false }: { json?: boolean }) => {
+      const [{ withClient }, { cancelSweep }] = await Promise.all([import("#cli/client"), import("#cli/sweep-client")]);
+      await withClient((client) => cancelSweep(client, sweepId));
       note(`cancelling ${sweepId}; see it end with: meshbench watch ${sweepId}`);
+      printData(json, { sweep_id: sweepId, status: "CANCELLING" }, "");
     });
 }

@@ -2,9 +2,7 @@
 
 import { Command } from "commander";
 import { printData } from "#cli/output";
-import { planDocument, planText } from "#cli/plan-view";
-import { loadPlan, PRESETS } from "#cli/spec-file";
-import { readLimits } from "#worker/limits";
+import { PRESETS } from "#cli/presets";
 
 interface PlanOptions {
   readonly set: readonly string[];
@@ -20,6 +18,11 @@ export function planCommand(): Command {
     .option("--env <names>", "only these environments, separated by commas")
     .option("--json", "print one JSON document")
     .action(async (spec: string, { set, env, json = false }: PlanOptions) => {
+      const [{ planDocument, planText }, { loadPlan }, { readLimits }] = await Promise.all([
+        import("#cli/plan-view"),
+        import("#cli/spec-file"),
+        import("#worker/limits"),
+      ]);
       const plan = await loadPlan({ spec, set, env: env?.split(","), limits: readLimits() });
       const setKeys = set.map((text) => text.slice(0, text.indexOf("=")));
       printData(json, planDocument(plan, setKeys), planText(plan, setKeys));

@@ -2,26 +2,22 @@
 
 import { Command } from "commander";
 import { alignColumns, printData } from "#cli/output";
-import { readHostQueue } from "#cli/sweep-client";
 import type { HostQueue } from "#model/host-queue";
-import { connectClient } from "#worker/temporal-connection";
-import { readHostIds } from "#worker/limits";
 
 export function queueCommand(): Command {
   return new Command("queue")
     .description("who has each host, who waits for it, and since when")
     .option("--json", "print JSON")
     .action(async ({ json = false }: { json?: boolean }) => {
-      const client = await connectClient();
-      const hosts = readHostIds();
-      const queues = await Promise.all(hosts.map(async (host) => ({ host, queue: await readHostQueue(client, host) })));
+      const { readHostQueues } = await import("#cli/host-queues");
+      const queues = await readHostQueues();
       const table = [["HOST", "PLACE", "WHO", "SINCE"], ...queues.flatMap(({ host, queue }) => describe(host, queue))];
       printData(json, queues, alignColumns(table));
     });
 }
 
-function describe(host: string, queue: HostQueue | undefined): string[][] {
-  if (queue === undefined) return [[host, "free", "", ""]];
+function describe(host: string, queue: HostQueue | null): string[][] {
+  if (queue === null) return [[host, "free", "", ""]];
   const { now, line } = queue;
   const holder = now.state === "leased" ? [host, "measures", now.holder, now.since] : [host, now.state, "", ""];
   return [holder, ...line.map(({ owner, arrivedAt }, i) => [host, String(i + 1), owner, arrivedAt])];

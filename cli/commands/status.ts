@@ -1,8 +1,6 @@
 /** `meshbench status ID`: how far a sweep is, or how it ended. */
 
 import { Command } from "commander";
-import { printSweep } from "#cli/ended-sweep";
-import { requireSweep } from "#cli/results";
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -10,7 +8,7 @@ export function statusCommand(): Command {
     .argument("<sweep>", "the sweep's id")
     .option("--json", "print JSON")
     .action(async (sweepId: string, { json = false }: { json?: boolean }) => {
-      await requireSweep(sweepId);
-      await printSweep(sweepId, json);
+      const { printStatus } = await import("#cli/print-status");
+      await printStatus(sweepId, { json });
     });
 }

@@ -3,7 +3,8 @@ import { mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadPlan, loadSpec, PRESETS } from "#cli/spec-file";
+import { PRESETS } from "#cli/presets";
+import { loadPlan, loadSpec } from "#cli/spec-file";
 import { InputError } from "#model/errors";
 import { DEFAULT_LIMITS } from "#model/spec-schema";
 

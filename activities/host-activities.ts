@@ -4,6 +4,7 @@ import { collectRun } from "#activities/collect-run";
 import { destroyNodes } from "#activities/destroy-nodes";
 import { EvidenceSpool } from "#activities/evidence";
 import { withFailureBoundary } from "#activities/failure-boundary";
+import { findNodes } from "#activities/find-nodes";
 import { finaliseRun, followMainLoop } from "#activities/follow-run";
 import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
@@ -54,6 +55,7 @@ export function createHostActivities(dependencies: HostDependencies): HostActivi
 
   return {
     prepareEnvironment: asActivity(prepareEnvironment),
+    findNodes: asActivity(findNodes),
     provisionNodes: asStep("provision", provisionNodes),
     passBarrier: asStep("sync", passBarrier),
     followMainLoop: asStep("main", followMainLoop),

@@ -1,9 +1,11 @@
 /** The activities as workflows see them: names, inputs, outputs. Workflows import this file for its types only. */
 
+import type { Prospect } from "#model/host-outlook";
 import type { HostRequest } from "#model/host-queue";
 import type { RunRow } from "#model/result-row";
 import type { Failure, NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
 import type { Environment } from "#model/spec";
+import type { PastAttempt } from "#model/sweep-work";
 
 /**
  * Polled on `host-<host>` by the worker of that host. Each may come twice and attaches to what already runs. Expected
@@ -13,6 +15,9 @@ import type { Environment } from "#model/spec";
 export interface HostActivities {
   /** Pins image and facts for a sweep. */
   prepareEnvironment(input: { environment: Environment }): Promise<PreparedEnvironment>;
+
+  /** How many nodes of the run are there, in whatever state: those of one that was interrupted. */
+  findNodes(input: { run: RunSpec }): Promise<{ found: number }>;
 
   /** Network and nodes, until every database answers. `deadlineAt` is UTC, ISO 8601. */
   provisionNodes(input: { run: RunSpec; deadlineAt: string }): Promise<{ nodes: NodeHandle[]; provisionSec: number }>;
@@ -47,9 +52,14 @@ export interface HostActivities {
   /**
    * Removes what ended runs left on this host: everything labelled with a run whose workflow has ended, or that Temporal
    * does not know and whose deadline is over. Kept runs stay until their deadline. Answers what is left, a line each; the
-   * host is leased again only after an empty answer.
+   * host is leased again only after an empty answer. Nodes of a run that itself waits for the host are no leftovers: it is
+   the `occupant`, and goes on with them.
    */
-  proveHostClean(input: { host: string; keptRunIds: string[] }): Promise<{ removed: number; left: string[] }>;
+  proveHostClean(input: {
+    host: string;
+    keptRunIds: string[];
+    waitingRunIds?: string[];
+  }): Promise<{ removed: number; left: string[]; occupant?: string }>;
 }
 
 /**
@@ -57,16 +67,28 @@ export interface HostActivities {
  * whichever host is down. `createTemporalActivities` in `activities/temporal.ts`.
  */
 export interface TemporalActivities {
-  /** Signals `host-<host>` and starts it where it does not run. */
-  requestHost(input: { host: string; request: HostRequest }): Promise<void>;
+  /**
+   * Signals `host-<host>` and starts it where it does not run. Answers what the line looks like from the request's place;
+   * nothing where the run need not wait, or the queue does not answer.
+   */
+  requestHost(input: { host: string; request: HostRequest }): Promise<{ prospect?: Prospect }>;
+
+  /** Tells `host-<host>` that this sweep is paused, and starts the queue where it does not run. */
+  standAside(input: { host: string; owner: string }): Promise<void>;
 
   /** Answers as soon as one of the workflows has ended, or was never there, with all that have. Heartbeats meanwhile. */
   watchWorkflows(input: { workflowIds: string[] }): Promise<{ ended: string[] }>;
+
+  /** Answers once none of the workflows is under way any more: which of them have ended, out of those that ever were. */
+  awaitWorkflowsEnded(input: { workflowIds: string[] }): Promise<{ ended: string[] }>;
 }
 
 /** Polled on `store` by the worker beside the results store. */
 export interface StoreActivities {
+  /** Without `pinJson` what was pinned before stays. */
   saveSweep(input: { sweep: SweepRecord }): Promise<void>;
+  /** Every attempt of the sweep that has its row, in the order they were measured. */
+  readAttempts(input: { sweepId: string }): Promise<{ attempts: PastAttempt[] }>;
   saveRun(input: { row: RunRow }): Promise<void>;
   /** Keeps one part; with the last one the evidence is unpacked and stored. Any order, any number of times. */
   saveEvidencePart(input: { runId: string; part: number; parts: number; data: string }): Promise<void>;

@@ -15,22 +15,25 @@ interface CleanedHost {
 
 /**
  * Goes by labels and by nothing else. A run that Temporal does not know may be another installation's: it has until its
- * deadline. A kept one has, too.
- * @returns `left`: a line for each resource that is still there.
+ * deadline. A kept one has, too. A run that waits for this host and whose nodes are here goes on with them.
+ * @returns `left`: a line for each resource that is still there and not the `occupant`'s.
  */
 export async function proveHostClean(
   { providers, askRunOutcome, spoolDir }: CleanedHost,
-  { keptRunIds }: { readonly keptRunIds: readonly string[] },
+  { keptRunIds, waitingRunIds = [] }: { readonly keptRunIds: readonly string[]; readonly waitingRunIds?: string[] },
   now = new Date(),
-): Promise<{ removed: number; left: string[] }> {
+): Promise<{ removed: number; left: string[]; occupant?: string }> {
   const answers = await Promise.all(
     [...providers.values()].map((provider) =>
       cleanProvider(provider, { kept: new Set(keptRunIds), askRunOutcome, now }, new EvidenceSpool(spoolDir)),
     ),
   );
+  const resources = answers.flatMap(({ left }) => left);
+  const occupant = waitingRunIds.find((waiting) => resources.some(({ runId }) => runId === waiting));
   return {
     removed: answers.reduce((sum, { removed }) => sum + removed, 0),
-    left: answers.flatMap(({ left }) => left),
+    left: resources.filter(({ runId }) => runId !== occupant).map(describe),
+    ...(occupant !== undefined && { occupant }),
   };
 }
 
@@ -44,7 +47,7 @@ async function cleanProvider(
   provider: NodeProvider,
   rule: Rule,
   spool: EvidenceSpool,
-): Promise<{ removed: number; left: string[] }> {
+): Promise<{ removed: number; left: LabelledResource[] }> {
   const byRun = Map.groupBy(await provider.listLabelled(), ({ runId }) => runId);
   let removed = 0;
   for (const [runId, resources] of byRun) {
@@ -52,7 +55,7 @@ async function cleanProvider(
     removed += await provider.destroyRun(runId);
     await spool.forget(runId);
   }
-  return { removed, left: (await provider.listLabelled()).map(describe) };
+  return { removed, left: await provider.listLabelled() };
 }
 
 async function mayGo(runId: string, resources: readonly LabelledResource[], rule: Rule): Promise<boolean> {

@@ -4,6 +4,7 @@ import { EvidenceAssembly } from "#activities/evidence";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import type { StoreActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
+import { pastAttemptOf } from "#model/run-row";
 
 export interface StoreDependencies {
   readonly store: ResultsStore;
@@ -16,6 +17,9 @@ export function createStoreActivities({ store, incomingDir }: StoreDependencies)
 
   return {
     saveSweep: ({ sweep }) => inBoundary(async () => store.saveSweep(sweep)),
+
+    readAttempts: ({ sweepId }) =>
+      inBoundary(async () => ({ attempts: store.listRuns(sweepId).map((row) => pastAttemptOf(row)) })),
 
     saveRun: ({ row }) =>
       inBoundary(async () => {

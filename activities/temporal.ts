@@ -2,13 +2,17 @@
 
 import { Context } from "@temporalio/activity";
 import { WorkflowNotFoundError } from "@temporalio/client";
-import type { Client } from "@temporalio/client";
+import type { Client, WorkflowHandle } from "@temporalio/client";
+import pLimit from "p-limit";
 import type { TemporalActivities } from "#activities/index";
 import type { RunOutcome } from "#activities/prove-host-clean";
-import { HOST_QUEUE_WORKFLOW, REQUEST_HOST_SIGNAL } from "#model/host-queue";
+import type { HostQueueView } from "#model/host-outlook";
+import { GET_HOST_QUEUE_QUERY, HOST_QUEUE_WORKFLOW, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#model/host-queue";
 import { hostWorkflowId, runWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
 
 const WATCH_EVERY_MS = 5_000;
+const HEARTBEAT_MS = 2_000;
+const QUESTION_CONCURRENCY = 16;
 
 /** @param watchEveryMs - How often workflows are looked at; a lease whose holder was terminated lasts this much longer. */
 export function createTemporalActivities({
@@ -18,28 +22,66 @@ export function createTemporalActivities({
   client: Client;
   watchEveryMs?: number;
 }): TemporalActivities {
-  async function requestHost({ host, request }: Parameters<TemporalActivities["requestHost"]>[0]): Promise<void> {
-    await client.workflow.signalWithStart(HOST_QUEUE_WORKFLOW, {
-      workflowId: hostWorkflowId(host),
-      taskQueue: WORKFLOW_QUEUE,
-      args: [{ host }],
-      signal: REQUEST_HOST_SIGNAL,
-      signalArgs: [request],
-      staticSummary: `Who measures on ${host}, and who is next`,
-    });
+  async function requestHost({
+    host,
+    request,
+  }: Parameters<TemporalActivities["requestHost"]>[0]): ReturnType<TemporalActivities["requestHost"]> {
+    const queue = await signalQueue(client, host, REQUEST_HOST_SIGNAL, request);
+    try {
+      const { prospects } = await queue.query<HostQueueView, []>(GET_HOST_QUEUE_QUERY);
+      const prospect = prospects.find(({ holder }) => holder === request.holder);
+      return prospect === undefined ? {} : { prospect };
+    } catch {
+      return {}; // it is asked for, and that counts; the outlook only helps to read
+    }
+  }
+
+  async function standAside({ host, owner }: { host: string; owner: string }): Promise<void> {
+    await signalQueue(client, host, STAND_ASIDE_SIGNAL, { owner });
   }
 
   async function watchWorkflows({ workflowIds }: { workflowIds: string[] }): Promise<{ ended: string[] }> {
     for (;;) {
       Context.current().heartbeat();
-      const outcomes = await Promise.all(workflowIds.map(async (id) => ({ id, outcome: await outcomeOf(client, id) })));
+      const outcomes = await outcomesOf(client, workflowIds);
       const ended = outcomes.filter(({ outcome }) => outcome !== "open").map(({ id }) => id);
       if (ended.length > 0) return { ended };
       await Context.current().sleep(watchEveryMs);
     }
   }
 
-  return { requestHost, watchWorkflows };
+  async function awaitWorkflowsEnded({ workflowIds }: { workflowIds: string[] }): Promise<{ ended: string[] }> {
+    const beating = setInterval(() => Context.current().heartbeat(), HEARTBEAT_MS);
+    try {
+      for (;;) {
+        const outcomes = await outcomesOf(client, workflowIds);
+        const ended = outcomes.filter(({ outcome }) => outcome === "ended").map(({ id }) => id);
+        if (outcomes.every(({ outcome }) => outcome !== "open")) return { ended };
+        await Context.current().sleep(watchEveryMs);
+      }
+    } finally {
+      clearInterval(beating);
+    }
+  }
+
+  return { requestHost, standAside, watchWorkflows, awaitWorkflowsEnded };
+}
+
+async function signalQueue(client: Client, host: string, signal: string, message: object): Promise<WorkflowHandle> {
+  return client.workflow.signalWithStart(HOST_QUEUE_WORKFLOW, {
+    workflowId: hostWorkflowId(host),
+    taskQueue: WORKFLOW_QUEUE,
+    args: [{ host }],
+    signal,
+    signalArgs: [message],
+    staticSummary: `Who measures on ${host}, and who is next`,
+  });
+}
+
+/** A sweep may ask for all its runs: not all at once. */
+async function outcomesOf(client: Client, workflowIds: readonly string[]) {
+  const slots = pLimit(QUESTION_CONCURRENCY);
+  return Promise.all(workflowIds.map((id) => slots(async () => ({ id, outcome: await outcomeOf(client, id) }))));
 }
 
 /** What Temporal knows of a run: `AskRunOutcome` over a client. */

@@ -11,11 +11,16 @@
  *
  * A sweep has one place in line for its whole life and measures run after run from it, so that another sweep does not slip
  * in between two of its runs. The host waits for the first place in line, also in the moment between two runs.
+ *
+ * A paused sweep stands aside: everyone passes it, and when it comes back it has the rank of its arrival again. A run that
+ * was interrupted and waits for the host where its own nodes still are goes before all others: they keep the host occupied.
  */
 
-/** The workflow type and the signal by which activities, which cannot import workflows, reach the queue. */
+/** The workflow type, the signals and the query by which activities, which cannot import workflows, reach the queue. */
 export const HOST_QUEUE_WORKFLOW = "hostQueueWorkflow";
 export const REQUEST_HOST_SIGNAL = "requestHost";
+export const STAND_ASIDE_SIGNAL = "standAside";
+export const GET_HOST_QUEUE_QUERY = "getHostQueue";
 
 /** All times are UTC, ISO 8601; all ids but `runId` are workflow ids. */
 export interface HostRequest {
@@ -27,21 +32,33 @@ export interface HostRequest {
   readonly priority: number;
   /** When the owner began. */
   readonly arrivedAt: string;
+  /** How long the run takes by its plan. */
+  readonly estimatedSec: number;
+  /** And what the owner measures here after it. */
+  readonly laterSec: number;
 }
 
-interface Place {
+export interface Place {
   readonly owner: string;
   readonly priority: number;
   readonly arrivedAt: string;
   /** Breaks ties of `arrivedAt`. */
   readonly ticket: number;
   /** The run that waits at this place; absent between two runs of a sweep. */
-  readonly wanted?: { readonly holder: string; readonly since: string };
+  readonly wanted?: { readonly holder: string; readonly since: string; readonly estimatedSec: number };
+  /** What the owner measures here beside the run that waits or measures, by its plan. */
+  readonly laterSec: number;
 }
 
 type HostState =
   | { readonly state: "free" }
-  | { readonly state: "leased"; readonly holder: string; readonly owner: string; readonly since: string }
+  | {
+      readonly state: "leased";
+      readonly holder: string;
+      readonly owner: string;
+      readonly since: string;
+      readonly estimatedSec: number;
+    }
   /** `left`: what the last proof still found, a line each. */
   | { readonly state: "draining"; readonly since: string; readonly left: readonly string[] };
 
@@ -53,6 +70,8 @@ export interface HostQueue {
   readonly nextTicket: number;
   /** Runs whose nodes were left on purpose; forgotten once the host is clean. */
   readonly keptRunIds: readonly string[];
+  /** Owners that are paused, in line or not. */
+  readonly aside: readonly string[];
 }
 
 export type HostQueueEvent =
@@ -61,10 +80,13 @@ export type HostQueueEvent =
   | { readonly type: "released"; readonly holder: string; readonly keptRunId?: string }
   /** The owner needs no more runs here. */
   | { readonly type: "left"; readonly owner: string }
+  /** The owner is paused: nobody waits for it until it comes back. */
+  | { readonly type: "stoodAside"; readonly owner: string }
+  | { readonly type: "cameBack"; readonly owner: string }
   /** These workflows have ended, whatever they held. */
   | { readonly type: "ended"; readonly workflowIds: readonly string[] }
-  /** An answer of the proof that the host is clean. */
-  | { readonly type: "proven"; readonly left: readonly string[] };
+  /** An answer of the proof that the host is clean, but for the nodes of the `occupant`, a run that waits for it. */
+  | { readonly type: "proven"; readonly left: readonly string[]; readonly occupant?: string };
 
 /** `granted`: tell this run that it has the host. It may be told twice. */
 interface Step {
@@ -73,7 +95,8 @@ interface Step {
 }
 
 export function newHostQueue(host: string, at: string): HostQueue {
-  return { host, now: { state: "draining", since: at, left: [] }, line: [], nextTicket: 1, keptRunIds: [] };
+  const now = { state: "draining", since: at, left: [] } as const;
+  return { host, now, line: [], nextTicket: 1, keptRunIds: [], aside: [] };
 }
 
 /** @param at - When it happened, UTC, ISO 8601. An event that says nothing new gives the same object back. */
@@ -88,19 +111,14 @@ export function advance(queue: HostQueue, event: HostQueueEvent, at: string): St
 export const holderOf = ({ now }: HostQueue): string | undefined => (now.state === "leased" ? now.holder : undefined);
 
 /** Nothing to wait for and nothing to remember: a new queue would be the same. */
-export const isIdle = ({ now, line }: HostQueue): boolean => now.state === "free" && line.length === 0;
+export const isIdle = ({ now, line, aside }: HostQueue): boolean =>
+  now.state === "free" && line.length === 0 && aside.length === 0;
 
 /** Everyone who could end without saying so. */
-export function workflowsToWatch({ now, line }: HostQueue): string[] {
+export function workflowsToWatch({ now, line, aside }: HostQueue): string[] {
   const holder = now.state === "leased" ? [now.holder] : [];
   const waiting = line.flatMap(({ owner, wanted }) => (wanted === undefined ? [owner] : [owner, wanted.holder]));
-  return [...new Set([...holder, ...waiting])].sort();
-}
-
-/** Runs that go before this one; `undefined` where it does not wait. */
-export function runsAhead({ line }: HostQueue, holder: string): number | undefined {
-  const position = line.findIndex(({ wanted }) => wanted?.holder === holder);
-  return position === -1 ? undefined : position;
+  return [...new Set([...holder, ...waiting, ...aside])].sort();
 }
 
 function apply(queue: HostQueue, event: HostQueueEvent, at: string): HostQueue {
@@ -111,21 +129,28 @@ function apply(queue: HostQueue, event: HostQueueEvent, at: string): HostQueue {
       return release(queue, event, at);
     case "left":
       return leave(queue, [event.owner]);
+    case "stoodAside":
+      return queue.aside.includes(event.owner) ? queue : { ...queue, aside: [...queue.aside, event.owner] };
+    case "cameBack":
+      return comeBack(queue, [event.owner]);
     case "ended":
       return event.workflowIds.reduce((rest, holder) => release(rest, { holder }, at), leave(queue, event.workflowIds));
     case "proven":
-      return prove(queue, event.left);
+      return prove(queue, event, at);
   }
 }
 
-function request(queue: HostQueue, { owner, holder, priority, arrivedAt }: HostRequest, at: string): HostQueue {
+function request(queue: HostQueue, asked: HostRequest, at: string): HostQueue {
+  const { owner, holder, priority, arrivedAt, estimatedSec, laterSec } = asked;
   const place = queue.line.find((other) => other.owner === owner);
   if (place?.wanted?.holder === holder) return queue;
-  const wanted = { holder, since: at };
+  const wanted = { holder, since: at, estimatedSec };
   // A place keeps its rank: asking again must not move anyone.
-  if (place !== undefined)
-    return { ...queue, line: queue.line.map((other) => (other === place ? { ...place, wanted } : other)) };
-  const line = [...queue.line, { owner, priority, arrivedAt, ticket: queue.nextTicket, wanted }].sort(byTurn);
+  if (place !== undefined) {
+    const filled = { ...place, wanted, laterSec };
+    return { ...queue, line: queue.line.map((other) => (other === place ? filled : other)) };
+  }
+  const line = [...queue.line, { owner, priority, arrivedAt, ticket: queue.nextTicket, wanted, laterSec }].sort(byTurn);
   return { ...queue, line, nextTicket: queue.nextTicket + 1 };
 }
 
@@ -153,24 +178,49 @@ function withdraw(queue: HostQueue, holder: string): HostQueue {
 }
 
 function leave(queue: HostQueue, owners: readonly string[]): HostQueue {
-  if (!queue.line.some(({ owner }) => owners.includes(owner))) return queue;
-  return { ...queue, line: queue.line.filter(({ owner }) => !owners.includes(owner)) };
+  const rest = comeBack(queue, owners);
+  if (!rest.line.some(({ owner }) => owners.includes(owner))) return rest;
+  return { ...rest, line: rest.line.filter(({ owner }) => !owners.includes(owner)) };
 }
 
-function prove(queue: HostQueue, left: readonly string[]): HostQueue {
+function comeBack(queue: HostQueue, owners: readonly string[]): HostQueue {
+  if (!queue.aside.some((owner) => owners.includes(owner))) return queue;
+  return { ...queue, aside: queue.aside.filter((owner) => !owners.includes(owner)) };
+}
+
+function prove(
+  queue: HostQueue,
+  { left, occupant }: { left: readonly string[]; occupant?: string },
+  at: string,
+): HostQueue {
   if (queue.now.state !== "draining") return queue;
   if (left.length > 0) return { ...queue, now: { ...queue.now, left } };
-  return { ...queue, now: { state: "free" }, keptRunIds: [] };
+  const proven: HostQueue = { ...queue, now: { state: "free" }, keptRunIds: [] };
+  if (occupant === undefined) return proven;
+  const place = queue.line.find(({ wanted }) => wanted?.holder === occupant);
+  // It has just gone out of line: the next proof removes what it left.
+  if (place === undefined) return { ...queue, now: { ...queue.now, left: [`nodes of ${occupant}`] } };
+  return lease(proven, place, at);
 }
 
 function leaseToFirst(queue: HostQueue, at: string): HostQueue {
-  const [first, ...others] = queue.line;
-  if (queue.now.state !== "free" || first?.wanted === undefined) return queue;
-  const now = { state: "leased", holder: first.wanted.holder, owner: first.owner, since: at } as const;
-  return { ...queue, now, line: [withoutRun(first), ...others] };
+  if (queue.now.state !== "free") return queue;
+  const first = queue.line.find(({ owner }) => !queue.aside.includes(owner));
+  return first === undefined ? queue : lease(queue, first, at);
 }
 
-const withoutRun = ({ owner, priority, arrivedAt, ticket }: Place): Place => ({ owner, priority, arrivedAt, ticket });
+/** To the run that waits at this place; the host stays as it is where none does. */
+function lease(queue: HostQueue, place: Place, at: string): HostQueue {
+  const { owner, wanted } = place;
+  if (wanted === undefined) return queue;
+  const { holder, estimatedSec } = wanted;
+  const line = queue.line.map((other) => (other === place ? withoutRun(place) : other));
+  return { ...queue, now: { state: "leased", holder, owner, since: at, estimatedSec }, line };
+}
+
+function withoutRun({ wanted: _, ...place }: Place): Place {
+  return place;
+}
 
 /** Greatest priority, earliest arrival; times in ISO 8601 sort as text. */
 function byTurn(a: Place, b: Place): number {

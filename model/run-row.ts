@@ -2,9 +2,11 @@
 
 import { FAILURES, formatReason } from "#model/errors";
 import type { FailureKind } from "#model/errors";
+import { partsOfRunId } from "#model/ids";
 import { expectedSecOf, QUOTABLE_FROM_SEC, tupleCountOf } from "#model/plan";
 import type { RunRow } from "#model/result-row";
 import type { Failure, RunSpec } from "#model/run";
+import type { PastAttempt } from "#model/sweep-work";
 
 /** What was measured of a run before it broke off. */
 export type PartialMeasurement = Partial<
@@ -76,6 +78,12 @@ export function deservesFreshRun({ status, reason }: Pick<RunRow, "status" | "re
   const kind = reason.slice(0, Math.max(0, reason.indexOf(":")));
   if (status !== "INVALID" && status !== "FAILED") return false;
   return Object.hasOwn(FAILURES, kind) && FAILURES[kind as FailureKind].retry === "fresh-run";
+}
+
+/** What a row says about how a sweep goes on. */
+export function pastAttemptOf(row: RunRow): PastAttempt {
+  const { point, repetition, attempt } = partsOfRunId(row.run_id);
+  return { point, repetition, attempt, status: row.status, deservesFreshRun: deservesFreshRun(row) };
 }
 
 /** (elapsed − expected) / expected, in percent. */

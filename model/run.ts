@@ -1,6 +1,8 @@
 /** What one run is made of: its point, the databases' sizes, and what the steps of its workflow hand each other. */
 
 import type { FailureKind, FailureParticulars } from "#model/errors";
+import type { WallClock } from "#model/clocks";
+import type { RunGuards } from "#model/guards";
 import type { NodeResult } from "#model/node-protocol";
 import type { RunRow } from "#model/result-row";
 import type { Client, Engine, Environment, Isolation, Mode, Phasing, Release, Resolve } from "#model/spec";
@@ -82,6 +84,8 @@ export interface StepProgress {
   /** Local tuples acknowledged so far, all nodes; main loop only. */
   readonly tuples?: number;
   readonly tuplesExpected?: number;
+  /** What holds the step up, such as "a quiet host: 63 % foreign CPU". */
+  readonly waitingFor?: string;
 }
 
 /** A failure as plain data, as it crosses from activities to workflows and into rows. */
@@ -108,6 +112,10 @@ export interface RunEvidence {
   readonly results: readonly NodeResult[];
   readonly proofs: readonly DatabaseProof[];
   readonly row: RunRow;
+  /** What went on around it. Runs of older versions have none. */
+  readonly guards?: RunGuards;
+  /** As the master saw them when the main loop began. */
+  readonly wallClocks?: readonly WallClock[];
 }
 
 export interface SweepRecord {
@@ -115,8 +123,10 @@ export interface SweepRecord {
   readonly name: string;
   readonly startedAt: string;
   /** FAILED: it broke off by itself, such as where an environment could not be prepared. */
-  readonly status: "OPEN" | "DONE" | "CANCELLED" | "FAILED";
+  readonly status: "OPEN" | "PAUSED" | "DONE" | "CANCELLED" | "FAILED";
   /** The spec as JSON, normalised; a sweep pins it for its whole life. */
   readonly specJson: string;
+  /** The rest of what it pins, as JSON: a `SweepPin`. Absent where it does not change. */
+  readonly pinJson?: string;
   readonly runsPlanned: number;
 }

@@ -111,6 +111,9 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX intent_open ON intent (host) WHERE closed_at IS NULL;
   `,
+  `
+  ALTER TABLE sweep ADD COLUMN pin_json TEXT;
+  `,
 ];
 
 /**

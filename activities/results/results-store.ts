@@ -15,7 +15,7 @@ export interface ResultsStore {
    */
   saveEvidence(evidence: RunEvidence): Promise<void>;
 
-  /** Adds the run to the ledger, once; a repetition changes nothing, also where the entry is closed. */
+  /** Opens the run's entry in the ledger, again with a later deadline where it goes on after an interruption. */
   saveIntent(intent: RunIntent): void;
   /** Nothing of the run is left. */
   closeIntent(runId: string): void;

@@ -62,8 +62,9 @@ class SqliteStore implements ResultsStore {
     this.#upsertRun = database.prepare(upsertSql("run", RUN_ROW_COLUMNS, "run_id"));
   }
 
-  saveSweep({ sweepId, name, startedAt, status, specJson, runsPlanned }: SweepRecord): void {
-    withSpaceErrors(() => this.#upsertSweep.run(sweepId, name, startedAt, status, specJson, runsPlanned));
+  saveSweep({ sweepId, name, startedAt, status, specJson, runsPlanned, pinJson }: SweepRecord): void {
+    const values = [sweepId, name, startedAt, status, specJson, runsPlanned, pinJson ?? null];
+    withSpaceErrors(() => this.#upsertSweep.run(...values));
   }
 
   saveRun(row: RunRow): void {
@@ -83,7 +84,8 @@ class SqliteStore implements ResultsStore {
       this.#database
         .prepare(
           `INSERT INTO intent (run_id, host, environment, expected, recorded_at, deadline_at, run_json)
-          VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING`,
+          VALUES (?, ?, ?, ?, ?, ?, ?)
+          ON CONFLICT (run_id) DO UPDATE SET deadline_at = excluded.deadline_at, closed_at = NULL`,
         )
         .run(...values),
     );
@@ -152,13 +154,17 @@ class SqliteStore implements ResultsStore {
   }
 }
 
-const SWEEP_COLUMNS = ["sweep_id", "name", "started_at", "status", "spec_json", "runs_planned"] as const;
+const SWEEP_COLUMNS = ["sweep_id", "name", "started_at", "status", "spec_json", "runs_planned", "pin_json"] as const;
 
 function upsertSql(table: string, columns: readonly string[], key: string): string {
-  const updates = columns.filter((column) => column !== key).map((column) => `${column} = excluded.${column}`);
+  const updates = columns.filter((column) => column !== key).map((column) => `${column} = ${newValueOf(column)}`);
   return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
     ON CONFLICT (${key}) DO UPDATE SET ${updates.join(", ")}`;
 }
+
+/** A sweep is saved without its pin where that has not changed. */
+const newValueOf = (column: string): string =>
+  column === "pin_json" ? "coalesce(excluded.pin_json, pin_json)" : `excluded.${column}`;
 
 function withSpaceErrors<T>(write: () => T): T {
   try {
@@ -184,7 +190,7 @@ const toIntent = (row: Row): RunIntent =>
     recordedAt: row["recorded_at"],
   }) as RunIntent;
 
-const toSweep = (row: Row): SweepRecord =>
+const toSweep = ({ pin_json: pinJson, ...row }: Row): SweepRecord =>
   ({
     sweepId: row["sweep_id"],
     name: row["name"],
@@ -192,4 +198,5 @@ const toSweep = (row: Row): SweepRecord =>
     status: row["status"],
     specJson: row["spec_json"],
     runsPlanned: row["runs_planned"],
+    ...(pinJson !== null && { pinJson }),
   }) as SweepRecord;

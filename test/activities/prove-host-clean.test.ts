@@ -42,3 +42,17 @@ test("past its deadline a run is removed, whatever Temporal says", async () => {
   await host.activities.provisionNodes({ run, deadlineAt: "2020-01-01T00:00:00.000Z" });
   expect(await prove(host, [run.runId])).toEqual({ removed: 3, left: [] });
 });
+
+test("nodes of a run that waits for the host are no leftovers, those of a second one are", async () => {
+  using host = new HostHarness();
+  const other = sampleRun({ runId: "other-p1-r1-a1" });
+  await host.provision(run);
+  host.outcomes.set(run.runId, "open").set(other.runId, "open");
+  const waitingRunIds = [other.runId, run.runId];
+  const proof = () => host.activities.proveHostClean({ host: "here", keptRunIds: [], waitingRunIds });
+  expect(await proof()).toEqual({ removed: 0, left: [], occupant: run.runId });
+  await host.provision(other);
+  const { left, occupant } = await proof();
+  expect(occupant).toBe(other.runId);
+  expect(left).toHaveLength(3);
+});

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { advance, holderOf, isIdle, newHostQueue, runsAhead, workflowsToWatch } from "#model/host-queue";
+import { advance, holderOf, isIdle, newHostQueue, workflowsToWatch } from "#model/host-queue";
 import type { HostQueue, HostQueueEvent, HostRequest } from "#model/host-queue";
 
 /** The n-th second of some day. */
@@ -9,7 +9,16 @@ const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toIS
 const PROVEN: HostQueueEvent = { type: "proven", left: [] };
 
 function requestOf(holder: string, parts: Partial<HostRequest> = {}): HostQueueEvent {
-  return { type: "requested", owner: holder, holder, priority: 0, arrivedAt: at(0), ...parts };
+  return {
+    type: "requested",
+    owner: holder,
+    holder,
+    priority: 0,
+    arrivedAt: at(0),
+    estimatedSec: 10,
+    laterSec: 0,
+    ...parts,
+  };
 }
 
 /** @returns Where the queue stands then, and who was told, in order. */
@@ -47,7 +56,6 @@ describe("a host's queue", () => {
       requestOf("urgent", { arrivedAt: at(10), priority: 5 }),
     ]);
     expect(queue.line.map(({ owner }) => owner)).toEqual(["urgent", "early", "late"]);
-    expect(["urgent", "early", "late", "nobody"].map((run) => runsAhead(queue, run))).toEqual([0, 1, 2, undefined]);
   });
 
   test("waits for a sweep between two of its runs, and goes on when it leaves", () => {
@@ -76,6 +84,37 @@ describe("a host's queue", () => {
     expect(play([PROVEN], kept).queue.keptRunIds).toEqual([]);
   });
 
+  test("passes a paused sweep, which has its rank again when it comes back", () => {
+    const sweepRun = requestOf("s1", { owner: "sweep", arrivedAt: at(0) });
+    const paused: HostQueueEvent = { type: "stoodAside", owner: "sweep" };
+    const back: HostQueueEvent = { type: "cameBack", owner: "sweep" };
+    const other = requestOf("other", { arrivedAt: at(1) });
+    const third = requestOf("third", { arrivedAt: at(2) });
+    expect(play([paused, sweepRun, PROVEN]).told).toEqual([]);
+    expect(play([paused, sweepRun, PROVEN, back]).told).toEqual(["s1"]);
+    const passed = [sweepRun, other, third, paused, PROVEN];
+    expect(play(passed).told).toEqual(["other"]);
+    expect(play([...passed, back, released("other"), PROVEN]).told).toEqual(["other", "s1"]);
+  });
+
+  test("stays while anybody is paused, and forgets one that has ended", () => {
+    const { queue } = play([{ type: "stoodAside", owner: "sweep" }, PROVEN]);
+    expect(isIdle(queue)).toBe(false);
+    expect(workflowsToWatch(queue)).toEqual(["sweep"]);
+    expect(isIdle(play([{ type: "ended", workflowIds: ["sweep"] }], queue).queue)).toBe(true);
+    expect(isIdle(play([{ type: "left", owner: "sweep" }], queue).queue)).toBe(true);
+  });
+
+  test("goes to the interrupted run whose nodes occupy the host, whoever is first", () => {
+    const line = [requestOf("first"), requestOf("interrupted", { arrivedAt: at(1) })];
+    const occupied: HostQueueEvent = { type: "proven", left: [], occupant: "interrupted" };
+    expect(play([...line, occupied]).told).toEqual(["interrupted"]);
+    expect(play([...line, { ...occupied, left: ["container x"] }]).told).toEqual([]);
+    const gone = play([...line, released("interrupted"), occupied]);
+    expect(gone.told).toEqual([]);
+    expect(gone.queue.now.state).toBe("draining");
+  });
+
   test("ignores a release by one who holds nothing", () => {
     const { queue } = play([PROVEN, requestOf("a"), released("b")]);
     expect(holderOf(queue)).toBe("a");
@@ -100,7 +139,10 @@ const events: fc.Arbitrary<HostQueueEvent> = fc.oneof(
   { weight: 2, arbitrary: runs.map(released) },
   { weight: 1, arbitrary: fc.constant<HostQueueEvent>({ type: "left", owner: "sweep" }) },
   { weight: 1, arbitrary: runs.map((id) => ({ type: "ended", workflowIds: [id] }) as const) },
+  { weight: 1, arbitrary: runs.map((id) => ({ type: "stoodAside", owner: ownerOf(id) }) as const) },
+  { weight: 1, arbitrary: runs.map((id) => ({ type: "cameBack", owner: ownerOf(id) }) as const) },
   { weight: 3, arbitrary: fc.constantFrom<HostQueueEvent>(PROVEN, { type: "proven", left: ["container"] }) },
+  { weight: 1, arbitrary: runs.map((occupant) => ({ type: "proven", left: [], occupant }) as const) },
 );
 
 /** @returns The shortest history found for which the promise does not hold, or `null`. */
@@ -111,7 +153,10 @@ function counterexample(promise: (history: HostQueueEvent[]) => boolean): unknow
 /** Lets everyone measure who is in line, and closes gaps as ended sweeps do. */
 function serveAll(queue: HostQueue): string[] {
   const served: string[] = [];
-  for (let rest = queue; !isIdle(rest);) {
+  const back = queue.aside.map((owner) => ({ type: "cameBack", owner }) as const);
+  const { queue: all, told: first } = play(back, queue);
+  served.push(...first);
+  for (let rest = all; !isIdle(rest);) {
     const holder = holderOf(rest);
     const steps: HostQueueEvent[] = holder === undefined ? [] : [released(holder)];
     if (rest.now.state === "free" && rest.line[0]) steps.push({ type: "left", owner: rest.line[0].owner });
@@ -143,8 +188,9 @@ describe("in any order of events", () => {
 
   test("nobody waits at the head of a free host's line", () => {
     const found = counterexample((history) => {
-      const { now, line } = play(history).queue;
-      return now.state !== "free" || line[0]?.wanted === undefined;
+      const { now, line, aside } = play(history).queue;
+      const first = line.find(({ owner }) => !aside.includes(owner));
+      return now.state !== "free" || first?.wanted === undefined;
     });
     expect(found).toBeNull();
   });
@@ -167,11 +213,30 @@ describe("in any order of events", () => {
     expect(found).toBeNull();
   });
 
-  test("everyone in line and the holder are watched", () => {
+  test("nobody gets the host from aside, unless its own nodes occupy it", () => {
+    const found = counterexample((history) => {
+      let queue = newHostQueue("h", at(0));
+      return history.every((event, i) => {
+        const before = queue;
+        queue = advance(queue, event, at(i)).queue;
+        const holder = holderOf(queue);
+        if (holder === undefined || holder === holderOf(before)) return true;
+        const isOccupant = event.type === "proven" && event.occupant === holder;
+        return isOccupant || !queue.aside.includes(ownerOf(holder));
+      });
+    });
+    expect(found).toBeNull();
+  });
+
+  test("everyone in line, the paused and the holder are watched", () => {
     const found = counterexample((history) => {
       const { queue } = play(history);
       const watched = new Set(workflowsToWatch(queue));
-      const concerned = [holderOf(queue), ...queue.line.flatMap(({ owner, wanted }) => [owner, wanted?.holder])];
+      const concerned = [
+        ...queue.aside,
+        holderOf(queue),
+        ...queue.line.flatMap(({ owner, wanted }) => [owner, wanted?.holder]),
+      ];
       return concerned.every((id) => id === undefined || watched.has(id));
     });
     expect(found).toBeNull();

@@ -139,7 +139,12 @@ export class FakeProvider implements NodeProvider {
   listLabelled(): Promise<LabelledResource[]> {
     return this.#call("listLabelled", undefined, () => [
       ...[...this.host.nodes.values()].map(({ runId, spec, handle }) =>
-        this.#resource("container", runId, { id: handle.id, name: handle.name, deadlineAt: spec.deadlineAt }),
+        this.#resource("container", runId, {
+          id: handle.id,
+          name: handle.name,
+          deadlineAt: spec.deadlineAt,
+          node: spec.index,
+        }),
       ),
       ...[...this.host.networks.values()].map(({ runId, deadlineAt }) =>
         this.#resource("network", runId, { id: `network-${runId}`, name: `meshbench-${runId}`, deadlineAt }),
@@ -163,7 +168,7 @@ export class FakeProvider implements NodeProvider {
   #resource(
     kind: LabelledResource["kind"],
     runId: string,
-    rest: Pick<LabelledResource, "id" | "name" | "deadlineAt">,
+    rest: Pick<LabelledResource, "id" | "name" | "deadlineAt" | "node">,
   ): LabelledResource {
     return { kind, runId, host: this.#hostId, ...rest };
   }

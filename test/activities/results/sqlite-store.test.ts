@@ -58,6 +58,17 @@ test("saving again updates, so that a repeated activity changes nothing", async 
   store.close();
 });
 
+test("what a sweep pinned stays when it is saved without", () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  store.saveSweep({ ...sweep, pinJson: "{}" });
+  store.saveSweep({ ...sweep, status: "PAUSED" });
+  expect(store.findSweep("sample")).toEqual({ ...sweep, status: "PAUSED", pinJson: "{}" });
+  store.saveSweep({ ...sweep, pinJson: "[]" });
+  expect(store.findSweep("sample")?.pinJson).toBe("[]");
+  store.close();
+});
+
 test("every column of a row is a column of the table", () => {
   using dir = new TempDir();
   openSqliteStore(dir.path).close();

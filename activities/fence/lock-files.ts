@@ -3,11 +3,11 @@
  *
  * Each claim has a file name of its own, so that removing a stale one can never hit the one that came after it. Who wants
  * the machine announces that first, then looks around; whoever finds somebody else withdraws. Of two that come at once
- * either one or none gets the machine, never both. What is held has a second name, so that it is found again after a
- * restart without looking around.
+ * either one or none gets the machine, never both. A second file says that a claim won, so that the same run finds it
+ * again after a restart, whoever is looking around at that moment.
  */
 
-import { chmod, link, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence
 import { isPastDeadline } from "#model/reaping";
 
 const CLAIM = ".claim.json";
-const HELD = ".held.json";
+const HELD = ".held";
 
 const claimFile = z.object({
   runId: z.string(),
@@ -44,19 +44,22 @@ export class LockFiles implements FenceMark {
   }
 
   async take(claim: FenceClaim): Promise<FenceHolder | undefined> {
-    if (await this.holds(claim.token)) return undefined;
+    const isHeld = await this.holds(claim.token);
+    // Of a run that goes on after an interruption, with a later deadline.
     await this.#announce(claim);
+    if (isHeld) return undefined;
     const others = (await this.list()).filter(({ token }) => token !== claim.token);
     const now = this.#now();
     const inTheWay = others.find((other) => isInTheWay(other, claim) && !isPastDeadline(other.deadlineAt, now));
     if (inTheWay) await this.#remove(claim.token);
-    else await ignoring("EEXIST", link(this.#path(claim.token, CLAIM), this.#path(claim.token, HELD)));
+    else await writeFile(this.#path(claim.token, HELD), "", { mode: 0o644 });
     return inTheWay;
   }
 
   async holds(token: string): Promise<boolean> {
-    const held = await this.#read(`${token}${HELD}`);
-    return held !== undefined && held.bootId === bootId() && Date.parse(held.deadlineAt) > this.#now().getTime();
+    const isHeld = (await this.#names()).includes(`${token}${HELD}`);
+    const claim = isHeld ? await this.#read(`${token}${CLAIM}`) : undefined;
+    return claim !== undefined && claim.bootId === bootId() && Date.parse(claim.deadlineAt) > this.#now().getTime();
   }
 
   async list(): Promise<FenceHolder[]> {
@@ -76,14 +79,8 @@ export class LockFiles implements FenceMark {
     const temporary = join(this.#dir, `${token}.${process.pid}-${counter++}.tmp`);
     const machine = hostname();
     const content: ClaimFile = { runId, host, deadlineAt, domain, token, bootId: bootId(), pid: process.pid, machine };
-    const file = await open(temporary, "wx", 0o644);
-    try {
-      await file.writeFile(`${JSON.stringify(content)}\n`);
-    } finally {
-      await file.close();
-    }
-    await ignoring("EEXIST", link(temporary, this.#path(token, CLAIM)));
-    await rm(temporary, { force: true });
+    await writeFile(temporary, `${JSON.stringify(content)}\n`, { mode: 0o644, flag: "wx" });
+    await rename(temporary, this.#path(token, CLAIM));
   }
 
   async #holderOf(name: string): Promise<FenceHolder | undefined> {

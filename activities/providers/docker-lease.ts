@@ -26,11 +26,12 @@ export class DockerLease implements FenceMark {
       const existing = await inspectContainer(this.#engine, NAME, signal);
       if (!existing) return this.#create(claim, signal);
       const holder = describeHolder(existing);
-      if (holder.token === claim.token) return undefined;
-      if (!isPastDeadline(holder.deadlineAt, this.#now())) return holder;
+      const isOwn = holder.token === claim.token;
+      if (isOwn && holder.deadlineAt === claim.deadlineAt) return undefined;
+      if (!isOwn && !isPastDeadline(holder.deadlineAt, this.#now())) return holder;
       // By its id: whoever took it over meanwhile has another one.
       await removeContainer(this.#engine, existing.Id, signal);
-      throw new ChangedMeanwhileError(`${NAME} was past its deadline`);
+      throw new ChangedMeanwhileError(`${NAME} had another deadline`);
     });
   }
 

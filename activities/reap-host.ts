@@ -1,0 +1,115 @@
+/** The reaper of one host: removes what ended runs left. Decides by `model/reaping.ts`; any number may be at it at once. */
+
+import { EvidenceSpool } from "#activities/evidence";
+import { HostFence } from "#activities/fence/host-fence";
+import type { FencedHost } from "#activities/fence/host-fence";
+import type { FenceHolder } from "#activities/fence/fence-mark";
+import type { LabelledResource } from "#activities/providers/provider";
+import { isEvidenceUseless, isForeign, judgeLeftover } from "#model/reaping";
+import type { Leftover, RunOutcome, Verdict } from "#model/reaping";
+
+/** @returns `undefined` where Temporal does not answer. */
+export type AskRunOutcome = (runId: string) => Promise<RunOutcome | undefined>;
+
+export interface ReapedHost extends FencedHost {
+  readonly askRunOutcome: AskRunOutcome;
+  readonly spoolDir: string;
+}
+
+/** Something that carries a run's labels, or a mark of the fence. */
+export interface FoundLeftover extends Leftover {
+  readonly kind: LabelledResource["kind"] | "fence";
+  readonly name: string;
+  readonly why: string;
+}
+
+export interface ReapReport {
+  /** With a dry run: what would be. */
+  readonly removed: readonly FoundLeftover[];
+  readonly kept: readonly FoundLeftover[];
+  /** What could not be removed, a line for each run: it is worth another try. */
+  readonly failures: readonly string[];
+}
+
+type Found = Omit<FoundLeftover, "why">;
+
+/** All of a run on this host goes, or nothing. */
+interface RunFate {
+  readonly runId: string;
+  readonly found: readonly Found[];
+  readonly outcome: RunOutcome | undefined;
+  readonly verdict: Verdict;
+}
+
+/** @throws {BenchError} `engine unavailable` where what is there cannot be listed. */
+export async function reapHost(
+  host: ReapedHost,
+  { isDryRun = false, now = new Date() }: { readonly isDryRun?: boolean; readonly now?: Date } = {},
+): Promise<ReapReport> {
+  const found = await findAll(host);
+  const foreign = found.filter((one) => isForeign(one, host.host));
+  const fates = await judgeRuns(host, found, now);
+  const failures = isDryRun ? [] : await removeRuns(host, fates);
+  const explain = ({ found: ofRun, verdict: { why } }: RunFate) => ofRun.map((one) => ({ ...one, why }));
+  return {
+    removed: fates.filter(({ verdict }) => verdict.action === "remove").flatMap(explain),
+    kept: [...fates.filter(({ verdict }) => verdict.action === "keep").flatMap(explain), ...explainForeign(foreign)],
+    failures,
+  };
+
+  function explainForeign(ones: readonly Found[]): FoundLeftover[] {
+    return ones.map((one) => ({ ...one, why: judgeLeftover(one, { host: host.host, now, outcome: undefined }).why }));
+  }
+}
+
+async function findAll(host: ReapedHost): Promise<Found[]> {
+  const [marks, ...resources] = await Promise.all([
+    new HostFence(host).list(),
+    ...[...host.providers.values()].map((provider) => provider.listLabelled()),
+  ]);
+  return [...resources.flat(), ...marks.map(asFound)];
+}
+
+const asFound = ({ where, ...labels }: FenceHolder): Found => ({ ...labels, kind: "fence", name: where });
+
+async function judgeRuns(host: ReapedHost, found: readonly Found[], now: Date): Promise<RunFate[]> {
+  const own = found.filter((one) => !isForeign(one, host.host));
+  const byRun = [...Map.groupBy(own, ({ runId }) => runId)];
+  return Promise.all(
+    byRun.map(async ([runId, ofRun]) => {
+      const outcome = await host.askRunOutcome(runId);
+      const whole = { runId, host: host.host, deadlineAt: latestDeadline(ofRun) };
+      return { runId, found: ofRun, outcome, verdict: judgeLeftover(whole, { host: host.host, now, outcome }) };
+    }),
+  );
+}
+
+/** One that cannot be read is later than all others. */
+function latestDeadline(found: readonly Found[]): string {
+  const times = found.map(({ deadlineAt }) => Date.parse(deadlineAt));
+  return times.some(Number.isNaN) ? "" : new Date(Math.max(...times)).toISOString();
+}
+
+/** One run that resists does not keep the others. */
+async function removeRuns(host: ReapedHost, fates: readonly RunFate[]): Promise<string[]> {
+  const failures: string[] = [];
+  for (const { runId, outcome, verdict } of fates) {
+    if (verdict.action === "keep") continue;
+    try {
+      await removeRun(host, runId, outcome);
+    } catch (error) {
+      failures.push(`run ${runId}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return failures;
+}
+
+/** The fence last: as long as anything is there, nobody else may begin. */
+async function removeRun(host: ReapedHost, runId: string, outcome: RunOutcome | undefined): Promise<void> {
+  for (const provider of host.providers.values()) await provider.destroyRun(runId);
+  if (isEvidenceUseless(outcome)) await new EvidenceSpool(host.spoolDir).forget(runId);
+  await new HostFence(host).release(runId);
+}
+
+export const describeLeftover = ({ kind, name, runId, deadlineAt }: Omit<FoundLeftover, "why">): string =>
+  `${kind} ${name} of run ${runId || "unnamed"}, deadline ${deadlineAt || "unnamed"}`;

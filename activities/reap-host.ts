@@ -46,20 +46,15 @@ export async function reapHost(
   host: ReapedHost,
   { isDryRun = false, now = new Date() }: { readonly isDryRun?: boolean; readonly now?: Date } = {},
 ): Promise<ReapReport> {
-  const found = await findAll(host);
-  const foreign = found.filter((one) => isForeign(one, host.host));
-  const fates = await judgeRuns(host, found, now);
+  const fates = await judgeAll(host, await findAll(host), now);
   const failures = isDryRun ? [] : await removeRuns(host, fates);
-  const explain = ({ found: ofRun, verdict: { why } }: RunFate) => ofRun.map((one) => ({ ...one, why }));
-  return {
-    removed: fates.filter(({ verdict }) => verdict.action === "remove").flatMap(explain),
-    kept: [...fates.filter(({ verdict }) => verdict.action === "keep").flatMap(explain), ...explainForeign(foreign)],
-    failures,
-  };
+  return { removed: explain(fates, "remove"), kept: explain(fates, "keep"), failures };
+}
 
-  function explainForeign(ones: readonly Found[]): FoundLeftover[] {
-    return ones.map((one) => ({ ...one, why: judgeLeftover(one, { host: host.host, now, outcome: undefined }).why }));
-  }
+function explain(fates: readonly RunFate[], action: Verdict["action"]): FoundLeftover[] {
+  return fates
+    .filter(({ verdict }) => verdict.action === action)
+    .flatMap(({ found, verdict: { why } }) => found.map((one) => ({ ...one, why })));
 }
 
 async function findAll(host: ReapedHost): Promise<Found[]> {
@@ -72,16 +67,20 @@ async function findAll(host: ReapedHost): Promise<Found[]> {
 
 const asFound = ({ where, ...labels }: FenceHolder): Found => ({ ...labels, kind: "fence", name: where });
 
-async function judgeRuns(host: ReapedHost, found: readonly Found[], now: Date): Promise<RunFate[]> {
+async function judgeAll(host: ReapedHost, found: readonly Found[], now: Date): Promise<RunFate[]> {
+  const rule = { host: host.host, now };
   const own = found.filter((one) => !isForeign(one, host.host));
-  const byRun = [...Map.groupBy(own, ({ runId }) => runId)];
-  return Promise.all(
-    byRun.map(async ([runId, ofRun]) => {
-      const outcome = await host.askRunOutcome(runId);
-      const whole = { runId, host: host.host, deadlineAt: latestDeadline(ofRun) };
-      return { runId, found: ofRun, outcome, verdict: judgeLeftover(whole, { host: host.host, now, outcome }) };
-    }),
-  );
+  const foreign = found.filter((one) => isForeign(one, host.host));
+  const ownFates = [...Map.groupBy(own, ({ runId }) => runId)].map(async ([runId, ofRun]) => {
+    const outcome = await host.askRunOutcome(runId);
+    const whole = { runId, host: host.host, deadlineAt: latestDeadline(ofRun) };
+    return { runId, found: ofRun, outcome, verdict: judgeLeftover(whole, { ...rule, outcome }) };
+  });
+  const foreignFates = foreign.map((one) => {
+    const verdict = judgeLeftover(one, { ...rule, outcome: undefined });
+    return { runId: one.runId, found: [one], outcome: undefined, verdict };
+  });
+  return [...(await Promise.all(ownFates)), ...foreignFates];
 }
 
 /** One that cannot be read is later than all others. */

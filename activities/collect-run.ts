@@ -9,7 +9,9 @@ import type { HostDependencies } from "#activities/host-dependencies";
 import { KeptLogs } from "#activities/kept-logs";
 import { NodeWatch } from "#activities/node-watch";
 import type { ReportProgress, StepContext } from "#activities/step";
+import { wallClocksOf } from "#model/clocks";
 import { judgeRun } from "#model/judgement";
+import { masterIndexOf } from "#model/master";
 import type { RunRow } from "#model/result-row";
 import type { NodeHandle, RunSpec } from "#model/run";
 import { expectedDigests, runDigest } from "#model/tuples";
@@ -32,6 +34,7 @@ export async function collectRun(
   const database = dependencies.openDatabase(run.runId);
   const provider = providerOf(dependencies, run.environment);
   const watch = new NodeWatch({ run, nodes, provider, database, timing: dependencies.timing, signal });
+  const spool = new EvidenceSpool(dependencies.spoolDir);
   const slots = pLimit(PROOF_CONCURRENCY);
   let nodesDone = 0;
   const collectNode = async (node: NodeHandle) => {
@@ -47,6 +50,7 @@ export async function collectRun(
     );
     const results = collected.map(({ result }) => result);
     const proofs = collected.map(({ proof }) => proof);
+    const guards = await dependencies.guards.recordOf(spool.guardLogPath(run.runId));
     const row = judgeRun({
       run,
       startedAt,
@@ -56,10 +60,13 @@ export async function collectRun(
       digest: runDigest(proofs.map(({ digest }) => digest)),
       fingerprint: fingerprintOf(run, results),
       collectSec: (performance.now() - startedMs) / 1000,
+      guards,
+      thresholds: dependencies.guards.thresholds,
     });
     if (row.status !== "VALID") await new KeptLogs(dependencies.keptLogsDir).keep(provider, run.runId, nodes.length);
-    const spool = new EvidenceSpool(dependencies.spoolDir);
-    return { row, evidenceParts: await spool.keep({ run, nodes, results, proofs, row }) };
+    const master = results[masterIndexOf(nodes) - 1];
+    const wallClocks = master === undefined ? [] : wallClocksOf(master);
+    return { row, evidenceParts: await spool.keep({ run, nodes, results, proofs, row, guards, wallClocks }) };
   } finally {
     await database.close();
   }

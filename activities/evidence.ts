@@ -39,12 +39,17 @@ export class EvidenceSpool {
   }
 
   async forget(runId: string): Promise<void> {
-    await rm(this.#pathOf(runId), { force: true });
+    for (const path of [this.#pathOf(runId), this.guardLogPath(runId)]) await rm(path, { force: true });
   }
 
-  #pathOf(runId: string): string {
+  /** What is sampled during a run waits here, too. */
+  guardLogPath(runId: string): string {
+    return this.#pathOf(runId, "guards.jsonl");
+  }
+
+  #pathOf(runId: string, ending = "json.gz"): string {
     sweepIdOf(runId); // refuses what is no run id
-    return join(this.#dir, `${runId}.json.gz`);
+    return join(this.#dir, `${runId}.${ending}`);
   }
 }
 

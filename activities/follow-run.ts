@@ -1,5 +1,6 @@
 /** The main and finalise steps: the nodes go on by themselves, here they are followed. */
 
+import { EvidenceSpool } from "#activities/evidence";
 import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { NodeWatch } from "#activities/node-watch";
@@ -22,18 +23,23 @@ export async function followMainLoop(
 ): Promise<void> {
   const { run, nodes } = followed;
   const tuplesExpected = nodes.length * tupleCountOf(run.point);
-  await withWatch(dependencies, followed, context.signal, async (watch) => {
-    if (run.observe === "off") {
-      await followFromOutside(watch, context.scheduledAtMs + expectedSecOf(run.point) * 1000, {
-        pollMs: dependencies.timing.pollMs,
-        signal: context.signal,
+  const guardWatch = dependencies.guards.watch(new EvidenceSpool(dependencies.spoolDir).guardLogPath(run.runId), nodes);
+  try {
+    await withWatch(dependencies, followed, context.signal, async (watch) => {
+      if (run.observe === "off") {
+        await followFromOutside(watch, context.scheduledAtMs + expectedSecOf(run.point) * 1000, {
+          pollMs: dependencies.timing.pollMs,
+          signal: context.signal,
+        });
+      }
+      await watch.followUntil("finalise", () => {
+        const tuples = watch.progress.values().reduce((sum, { tuplesLocal }) => sum + tuplesLocal, 0);
+        report({ nodesDone: watch.countAtLeast("finalise"), tuples, tuplesExpected });
       });
-    }
-    await watch.followUntil("finalise", () => {
-      const tuples = watch.progress.values().reduce((sum, { tuplesLocal }) => sum + tuplesLocal, 0);
-      report({ nodesDone: watch.countAtLeast("finalise"), tuples, tuplesExpected });
     });
-  });
+  } finally {
+    guardWatch.stop();
+  }
 }
 
 /** @throws {BenchError} As soon as a node cannot go on. */

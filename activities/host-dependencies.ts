@@ -1,6 +1,7 @@
 /** What the activities of a host are given once, by the worker. */
 
 import type { OpenNodeDatabase } from "#activities/database/node-database";
+import type { HostGuards } from "#activities/guards/host-guards";
 import type { AskRunOutcome } from "#activities/prove-host-clean";
 import type { NodeProvider } from "#activities/providers/provider";
 import type { StepContext } from "#activities/step";
@@ -48,6 +49,7 @@ export interface HostDependencies {
   readonly askRunOutcome: AskRunOutcome;
   readonly currentContext: () => StepContext;
   readonly timing: StepTiming;
+  readonly guards: HostGuards;
 }
 
 /** @throws {BenchError} `capacity` where this host has no such provider. */

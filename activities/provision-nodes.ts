@@ -31,10 +31,25 @@ export async function provisionNodes(
   report: ReportProgress,
 ): Promise<{ nodes: NodeHandle[]; provisionSec: number }> {
   const startedMs = performance.now();
-  await providerOf(dependencies, input.run.environment).ensureRun(input.run, input.deadlineAt, signal);
+  await prepareHost(dependencies, input, signal, report);
   const nodes = await ensureNodes(dependencies, input, signal);
   await untilAllAnswer(dependencies, input.run, nodes, signal, report);
   return { nodes, provisionSec: (performance.now() - startedMs) / 1000 };
+}
+
+/** Looks whether the host is quiet while what the nodes share is created: nothing of it uses the processor for long. */
+async function prepareHost(
+  dependencies: HostDependencies,
+  { run, deadlineAt }: ProvisionInput,
+  signal: AbortSignal,
+  report: ReportProgress,
+): Promise<void> {
+  const provider = providerOf(dependencies, run.environment);
+  const tasks = [
+    (stop: AbortSignal) => provider.ensureRun(run, deadlineAt, stop),
+    (stop: AbortSignal) => dependencies.guards.awaitQuiet(stop, (waitingFor) => report({ nodesDone: 0, waitingFor })),
+  ];
+  await settleAll(tasks, signal, (task, stop) => task(stop));
 }
 
 async function ensureNodes(

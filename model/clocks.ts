@@ -41,3 +41,27 @@ const driftOf = ({ release, end }: SamplePair): number =>
 
 /** Each sample is off by half its round trip at most. */
 const errorOf = ({ release, end }: SamplePair): number => (release.roundTripUs + end.roundTripUs) / 2;
+
+/** How far a database's wall clock stood from the others'. Nothing is measured with it: it is only worth knowing. */
+export interface WallClock {
+  /** From 1. */
+  readonly node: number;
+  /** Ahead of the median of all databases that were sampled. */
+  readonly offsetMs: number;
+  /** How much faster it ran than the sampling node's own clock, in percent. */
+  readonly fasterPct: number;
+}
+
+/** @param result - Of the master: in `baseline` the others sample two databases only. */
+export function wallClocksOf(result: Pick<NodeResult, "clocksAtRelease" | "clocksAtEnd">): WallClock[] {
+  if (result.clocksAtRelease.length === 0) return [];
+  const middleUs = median(result.clocksAtRelease.map(offsetUs));
+  return result.clocksAtRelease.map((release) => {
+    const end = result.clocksAtEnd.find(({ peer }) => peer === release.peer) ?? release;
+    const passedUs = end.monotonicUs - release.monotonicUs;
+    const fasterPct = passedUs === 0 ? 0 : (100 * (end.databaseUs - release.databaseUs)) / passedUs - 100;
+    return { node: release.peer, offsetMs: (offsetUs(release) - middleUs) / 1000, fasterPct };
+  });
+}
+
+const offsetUs = ({ databaseUs, monotonicUs }: ClockSample): number => databaseUs - monotonicUs;

@@ -31,6 +31,11 @@ interface FailureRule {
 export const FAILURES = {
   "address pool": { endsAs: "FAILED", retry: "never", hint: "remove unused networks: docker network prune" },
   barrier: { endsAs: "FAILED", retry: "fresh-run", hint: "read the named node's log: meshbench logs RUN NODE" },
+  "busy host": {
+    endsAs: "FAILED",
+    retry: "fresh-run",
+    hint: "stop other work on the host, or raise guards.foreign_cpu_pct in hosts.yaml",
+  },
   bug: { endsAs: "FAILED", retry: "never", hint: "report it with the run's log: meshbench logs RUN" },
   cancelled: { endsAs: "CANCELLED", retry: "never", hint: "resume it: meshbench resume SWEEP" },
   capacity: { endsAs: "FAILED", retry: "never", hint: "use fewer nodes, less memory per node, or another host" },
@@ -67,6 +72,11 @@ export const FAILURES = {
     hint: "Temporal lost the run's history; meshbench reap cleans up",
   },
   image: { endsAs: "FAILED", retry: "never", hint: "build or load it: meshbench image build" },
+  "load burst": {
+    endsAs: "SUSPECT",
+    retry: "never",
+    hint: "other work ran on the host for a part of the main loop; the data is proven",
+  },
   "master lost": { endsAs: "INVALID", retry: "fresh-run", hint: "read the master's log: meshbench logs RUN NODE" },
   "name taken": {
     endsAs: "FAILED",

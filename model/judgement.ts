@@ -2,6 +2,8 @@
 
 import { clockDriftOf } from "#model/clocks";
 import { FAILURES, formatReason } from "#model/errors";
+import { DEFAULT_GUARDS, foreignFailureOf } from "#model/guards";
+import type { GuardThresholds, RunGuards } from "#model/guards";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 import type { NodeResult } from "#model/node-protocol";
 import { expectedSecOf, tupleCountOf } from "#model/plan";
@@ -9,9 +11,6 @@ import type { RunRow } from "#model/result-row";
 import type { DatabaseProof, Failure, RunSpec } from "#model/run";
 import { deviationPct, plannedColumnsOf } from "#model/run-row";
 import { median } from "#model/statistics";
-
-/** A node whose own timer was silent for longer was paused or starved: its figures are not the environment's. */
-const GAP_LIMIT_MS = 1000;
 
 /** All that a judgement rests on. Results and proofs are those of all nodes, in the order of their indices. */
 export interface RunMeasurements {
@@ -26,6 +25,9 @@ export interface RunMeasurements {
   readonly digest: string;
   readonly fingerprint: string;
   readonly collectSec: number;
+  /** What was sampled on the host. */
+  readonly guards?: RunGuards;
+  readonly thresholds?: GuardThresholds;
 }
 
 /**
@@ -92,10 +94,12 @@ function firstFailureOf(measured: RunMeasurements): Failure | undefined {
     checkProtocol,
     checkRestarts,
     checkDatabases,
+    checkOthers,
     checkRelease,
     checkGaps,
     checkClocks,
     checkReconnects,
+    checkBursts,
   ];
   for (const check of checks) {
     const failure = check(measured);
@@ -159,20 +163,30 @@ function describeDifference(
   return undefined;
 }
 
+/** Before gaps and reconnects, which other load on the host explains. */
+function checkOthers({ guards, thresholds = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {
+  const failure = foreignFailureOf(guards, thresholds);
+  return failure?.kind === "load burst" ? undefined : failure;
+}
+
+function checkBursts({ guards, thresholds = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {
+  return foreignFailureOf(guards, thresholds);
+}
+
 /** A node that was held up between release and t0 shows no gap of its own, but leaves late. */
-function checkRelease({ results }: RunMeasurements): Failure | undefined {
+function checkRelease({ results, thresholds = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {
   const first = Math.min(...results.map(({ releasedAtMasterUs }) => releasedAtMasterUs));
   const last = results.toSorted((a, b) => b.releasedAtMasterUs - a.releasedAtMasterUs)[0];
   if (last === undefined) return undefined;
   const lateMs = (last.releasedAtMasterUs - first) / 1000;
-  if (lateMs <= GAP_LIMIT_MS) return undefined;
+  if (lateMs <= thresholds.gapMs) return undefined;
   return { kind: "gap", message: `left the barrier ${Math.round(lateMs)} ms after the first`, node: last.nodeIndex };
 }
 
-function checkGaps({ results }: RunMeasurements): Failure | undefined {
+function checkGaps({ results, thresholds: { gapMs } = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {
   const worst = results.toSorted((a, b) => b.longestGapMs - a.longestGapMs)[0];
-  if (worst === undefined || worst.longestGapMs <= GAP_LIMIT_MS) return undefined;
-  const message = `the node's timer was silent for ${Math.round(worst.longestGapMs)} ms, limit ${GAP_LIMIT_MS} ms`;
+  if (worst === undefined || worst.longestGapMs <= gapMs) return undefined;
+  const message = `the node's timer was silent for ${Math.round(worst.longestGapMs)} ms, limit ${gapMs} ms`;
   return { kind: "gap", message, node: worst.nodeIndex };
 }
 

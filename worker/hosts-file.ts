@@ -7,6 +7,7 @@ import { InputError } from "#model/errors";
 import type { InputIssue } from "#model/errors";
 import { formatPath, valueAt } from "#model/field-path";
 import { NAME_PATTERN } from "#model/ids";
+import { DEFAULT_GUARDS } from "#model/guards";
 import { isSecretKey } from "#model/inert-input";
 import { DEFAULT_LIMITS } from "#model/spec-schema";
 import { suggest } from "#model/suggest";
@@ -24,17 +25,31 @@ const hostShape = z.strictObject({
   docker: z.strictObject({ endpoint }).optional(),
 });
 
-const limit = (max: number) =>
-  z.int(`must be an integer 1..${max}`).min(1, `must be an integer 1..${max}`).max(max, `must be an integer 1..${max}`);
+function integer(min: number, max: number) {
+  const rule = `must be an integer ${min}..${max}`;
+  return z.int(rule).min(min, rule).max(max, rule);
+}
+
+const limit = (max: number) => integer(1, max);
 
 const limitsShape = z.strictObject({
   nodes: limit(4096).default(DEFAULT_LIMITS.nodes),
   runs: limit(1_000_000).default(DEFAULT_LIMITS.runs),
 });
 
+const guardsShape = z.strictObject({
+  /** Above it a run is INVALID, or SUSPECT where it was for a while only; percent of all processors. 100: no limit. */
+  foreign_cpu_pct: integer(1, 100).default(DEFAULT_GUARDS.foreignCpuPct),
+  /** How long a run waits for its host to be quiet. */
+  quiet_wait_s: integer(0, 86_400).default(DEFAULT_GUARDS.quietWaitSec),
+  /** A node whose timer was silent for longer makes its run INVALID. */
+  gap_ms: integer(200, 60_000).default(DEFAULT_GUARDS.gapMs),
+});
+
 const fileShape = z.strictObject({
   hosts: z.record(z.string().regex(NAME_PATTERN, "a host id is [a-z0-9-]{2,32}"), hostShape),
   limits: limitsShape.prefault({}),
+  guards: guardsShape.prefault({}),
 });
 
 export type HostSettings = z.infer<typeof hostShape>;
@@ -119,6 +134,7 @@ function unknownKey(path: readonly PropertyKey[], input: unknown): FieldIssue {
 function knownKeysAt(path: readonly PropertyKey[]): string[] {
   if (path.length === 1) return Object.keys(fileShape.shape);
   if (path[0] === "limits") return Object.keys(limitsShape.shape);
+  if (path[0] === "guards") return Object.keys(guardsShape.shape);
   return path.length === 3 ? Object.keys(hostShape.shape) : ["endpoint"];
 }
 

@@ -3,6 +3,8 @@
 import { join } from "node:path";
 import Docker from "dockerode";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
+import { LocalHostGuards, RemoteHostGuards } from "#activities/guards/host-guards";
+import type { HostGuards } from "#activities/guards/host-guards";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { nodeImageTag } from "#activities/image/node-image";
@@ -23,7 +25,7 @@ import type { Installation } from "#worker/installation";
  * @throws {UnavailableError} No such file, or an engine that cannot be reached.
  */
 export function openHosts(installation: Installation, askRunOutcome: AskRunOutcome): HostDependencies[] {
-  const { hosts } = requireHostsFile(installation);
+  const { hosts, guards } = requireHostsFile(installation);
   return Object.entries(hosts).map(([host, settings]) => {
     const hostSecret = readHostSecret(settings.secret_file, installation.hostsFile);
     return {
@@ -36,6 +38,7 @@ export function openHosts(installation: Installation, askRunOutcome: AskRunOutco
       askRunOutcome,
       currentContext: currentStepContext,
       timing: DEFAULT_TIMING,
+      guards: openGuards(settings, guards),
     };
   });
 }
@@ -44,6 +47,17 @@ function requireHostsFile({ hostsFile }: Installation): HostsFile {
   const file = readHostsFile(hostsFile);
   if (file) return file;
   throw new UnavailableError(`no hosts are set up here: ${hostsFile} is missing`, "meshbench up");
+}
+
+/** A socket that leads elsewhere is noticed once its nodes are not to be seen here. */
+function openGuards({ docker }: HostSettings, settings: HostsFile["guards"]): HostGuards {
+  const thresholds = {
+    foreignCpuPct: settings.foreign_cpu_pct,
+    quietWaitSec: settings.quiet_wait_s,
+    gapMs: settings.gap_ms,
+  };
+  const isHere = process.platform === "linux" && docker?.endpoint.startsWith("unix:");
+  return isHere ? new LocalHostGuards(thresholds) : new RemoteHostGuards(thresholds);
 }
 
 function openProviders(host: string, { docker }: HostSettings): ReadonlyMap<ProviderName, NodeProvider> {

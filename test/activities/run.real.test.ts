@@ -3,11 +3,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
 import { derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
 import { EvidenceSpool } from "#activities/evidence";
+import { LocalHostGuards } from "#activities/guards/host-guards";
 import { createHostActivities } from "#activities/host-activities";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
 import type { HostActivities } from "#activities/index";
 import { openSqliteStore } from "#activities/results/sqlite-store";
 import { createStoreActivities } from "#activities/store-activities";
+import { DEFAULT_GUARDS } from "#model/guards";
 import type { NodeHandle, RunSpec, StepProgress } from "#model/run";
 import { docker, DOCKER_ENVIRONMENT, openDockerProvider } from "#test/support/docker-harness";
 import { failureOf } from "#test/support/failures";
@@ -40,6 +42,7 @@ beforeAll(() => {
       heartbeat: (progress) => progress && heartbeats.push(progress),
     }),
     timing: DEFAULT_TIMING,
+    guards: new LocalHostGuards({ ...DEFAULT_GUARDS, foreignCpuPct: 100 }),
   });
 });
 

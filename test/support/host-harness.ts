@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHostActivities } from "#activities/host-activities";
+import { RemoteHostGuards } from "#activities/guards/host-guards";
 import type { HostDependencies } from "#activities/host-dependencies";
 import type { HostActivities } from "#activities/index";
 import type { RunOutcome } from "#activities/prove-host-clean";
 import type { StepContext } from "#activities/step";
+import { DEFAULT_GUARDS } from "#model/guards";
 import type { NodeHandle, RunSpec, StepProgress } from "#model/run";
 import { FakeNodeDatabases } from "#test/support/fake-node-database";
 import { FakeProvider } from "#test/support/fake-provider";
@@ -39,6 +41,7 @@ export class HostHarness implements Disposable {
       askRunOutcome: (runId) => Promise.resolve(this.outcomes.get(runId) ?? "unknown"),
       currentContext: () => this.#context(),
       timing: { pollMs: 2, readinessPollMs: 1, answerLimitMs: 200, unresponsiveMs: 40, routeCheckMs: 20 },
+      guards: new RemoteHostGuards(DEFAULT_GUARDS),
     };
     this.activities = createHostActivities(this.dependencies);
   }

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { InputError } from "#model/errors";
+import { DEFAULT_GUARDS } from "#model/guards";
 import { TempDir } from "#test/support/temp-dir";
 import { parseHostsFile, readHostsFile } from "#worker/hosts-file";
 import { ensureHostsFile } from "#worker/hosts-file-defaults";
@@ -30,6 +31,7 @@ test("what the operator wrote is what comes out, limits have defaults", () => {
   expect(parseHostsFile(GOOD, "hosts.yaml")).toEqual({
     hosts: { local: { secret_file: "secrets/host-local", docker: { endpoint: "unix:///var/run/docker.sock" } } },
     limits: { nodes: 64, runs: 100 },
+    guards: { foreign_cpu_pct: DEFAULT_GUARDS.foreignCpuPct, quiet_wait_s: 60, gap_ms: 1000 },
   });
   expect(parseHostsFile("hosts: {}", "hosts.yaml").limits).toEqual({ nodes: 256, runs: 500 });
 });

@@ -1,0 +1,109 @@
+/** All processes of this machine, and whose they are. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseProcessStat } from "#activities/guards/proc-text";
+import type { ProcessStat } from "#activities/guards/proc-text";
+
+export interface Process extends ProcessStat {
+  readonly args: readonly string[];
+}
+
+/** Parent of all kernel threads. */
+const KTHREADD = 2;
+const ENGINE = new Set(["dockerd", "containerd", "docker-proxy"]);
+const TEMPORAL = new Set(["temporal", "temporal-server"]);
+/** As Vitest names its processes. */
+const TEST_RUNNER = /^node \(vitest/;
+
+/** Reads the table again and again; a process's arguments are read once. */
+export class ProcessTable {
+  readonly #procDir: string;
+  #args = new Map<string, readonly string[]>();
+
+  constructor(procDir = "/proc") {
+    this.#procDir = procDir;
+  }
+
+  read(): Process[] {
+    const pids = readdirSync(this.#procDir).filter((name) => /^\d+$/.test(name));
+    const known = new Map<string, readonly string[]>();
+    const processes = pids.flatMap((pid) => {
+      const stat = parseProcessStat(this.#readFile(pid, "stat") ?? "");
+      if (stat === undefined) return [];
+      // A program that starts another one in its place has a new name.
+      const key = `${pid} ${stat.startTicks} ${stat.name}`;
+      const args = this.#args.get(key) ?? (this.#readFile(pid, "cmdline") ?? "").split("\0");
+      known.set(key, args);
+      return [{ ...stat, args }];
+    });
+    this.#args = known;
+    return processes;
+  }
+
+  /** @returns `undefined` where the process has ended, or may not be looked at. */
+  #readFile(pid: string, name: string): string | undefined {
+    try {
+      return readFileSync(join(this.#procDir, pid, name), "utf8");
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+export interface Owners {
+  /** The worker. */
+  readonly workerPid: number;
+  /** The provider's ids of the run's nodes. Whatever has one among its arguments carries that node. */
+  readonly nodeIds: readonly string[];
+}
+
+/** What belongs to a run, or serves it. All else is foreign. */
+export interface Ownership {
+  readonly own: readonly Process[];
+  readonly foreign: readonly Process[];
+  /** CPU of all that is own, ever; of whole families also that of members that have ended. */
+  readonly ownCpuSec: number;
+  /** The process that carries a node, such as its shim, by the node's id. */
+  readonly carriers: ReadonlyMap<string, Process>;
+  /** `dockerd, process 123`. */
+  readonly engines: readonly string[];
+}
+
+/**
+ * Own are, with all their descendants: what carries a node, the worker, Temporal and the test runner; by themselves: the
+ * engine, whose other containers are foreign, kernel threads, and what started the worker.
+ */
+export function ownershipOf(processes: readonly Process[], { workerPid, nodeIds }: Owners): Ownership {
+  const byPid = new Map(processes.map((one) => [one.pid, one]));
+  const carriers = new Map(
+    processes.flatMap((one) => nodeIds.filter((id) => one.args.includes(id)).map((id) => [id, one] as const)),
+  );
+  const heads = new Set([workerPid, ...[...carriers.values()].map(({ pid }) => pid)]);
+  for (const { pid, name } of processes) if (TEMPORAL.has(name) || TEST_RUNNER.test(name)) heads.add(pid);
+
+  const ancestors = new Set(pedigreeOf(byPid.get(workerPid), byPid).map(({ pid }) => pid));
+  const isInFamily = (one: Process) => pedigreeOf(one, byPid).some(({ pid }) => heads.has(pid));
+  const family = new Set(processes.filter(isInFamily));
+  const isAlone = ({ pid, parent, name }: Process) =>
+    ENGINE.has(name) || pid === KTHREADD || parent === KTHREADD || ancestors.has(pid);
+  const alone = new Set(processes.filter((one) => !family.has(one) && isAlone(one)));
+
+  const own = [...family, ...alone];
+  return {
+    own,
+    foreign: processes.filter((one) => !family.has(one) && !alone.has(one)),
+    ownCpuSec:
+      own.reduce((sum, { cpuSec }) => sum + cpuSec, 0) +
+      [...family].reduce((sum, { childrenCpuSec }) => sum + childrenCpuSec, 0),
+    carriers,
+    engines: processes.filter(({ name }) => name === "dockerd").map(({ name, pid }) => `${name}, process ${pid},`),
+  };
+}
+
+/** The process and all it descends from, nearest first. */
+function pedigreeOf(process: Process | undefined, byPid: ReadonlyMap<number, Process>): Process[] {
+  const pedigree: Process[] = [];
+  for (let one = process; one !== undefined && !pedigree.includes(one); one = byPid.get(one.parent)) pedigree.push(one);
+  return pedigree;
+}

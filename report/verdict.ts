@@ -97,14 +97,17 @@ function runWarnings({ rows }: ReportData): string[] {
 
 const amount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-function environmentWarnings({ rows, facts, environments }: ReportData): string[] {
-  const prints = Map.groupBy(rows, ({ environment }) => environment);
-  const changed = [...prints].filter(
-    ([, its]) => new Set(its.flatMap(({ fingerprint }) => fingerprint ?? [])).size > 1,
+function environmentWarnings({ points, facts, environments }: ReportData): string[] {
+  // Within a point: the databases' sizes are among the facts, and follow from the load.
+  const changed = points.filter(
+    (point) => new Set(point.rows.flatMap(({ fingerprint }) => fingerprint ?? [])).size > 1,
   );
+  const changedNames = new Set(changed.map(({ factors }) => factors.environment));
   const differing = facts.filter(({ differs }) => differs).map(({ fact }) => fact);
   return [
-    ...changed.map(([environment]) => `The facts of ${environment} changed during the sweep: see its fingerprints.`),
+    ...[...changedNames].map(
+      (environment) => `The facts of ${environment} changed during the sweep: see its fingerprints.`,
+    ),
     ...(environments.length > 1 && differing.length > 0 ? [`The environments differ in ${differing.join(", ")}.`] : []),
   ];
 }

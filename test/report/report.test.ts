@@ -150,6 +150,12 @@ describe("a report", () => {
     expect(html).toContain("The facts of containers changed during the sweep");
   });
 
+  test("takes no change of the load, from which the databases' sizes follow, for one of the facts", () => {
+    const input = inputOf();
+    const rows = input.rows.flatMap((row) => withColumns([row], { fingerprint: `sized for ${row.rate_per_min}` }));
+    expect(textsOf({ ...input, rows }).html).not.toContain("changed during the sweep");
+  });
+
   test("shows hostile names, reasons and facts as text", async () => {
     const input = inputOf({
       rates: [5000],

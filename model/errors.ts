@@ -46,6 +46,7 @@ export const FAILURES = {
     retry: "fresh-run",
     hint: "read the database's last lines: meshbench logs RUN NODE",
   },
+  // No disturbance but a result, "≥ so much": a fresh run would take as long again to say the same.
   deadline: {
     endsAs: "INVALID",
     retry: "never",
@@ -56,7 +57,7 @@ export const FAILURES = {
     retry: "fresh-run",
     hint: "the databases did not end identical; meshbench verify shows where",
   },
-  "disk full": { endsAs: "INVALID", retry: "never", hint: "raise the environment's ram_disk" },
+  "disk full": { endsAs: "INVALID", retry: "fresh-run", hint: "raise the environment's ram_disk" },
   dns: { endsAs: "FAILED", retry: "fresh-run", hint: "use `resolve: addresses`, or mend the resolver named" },
   "engine restart": { endsAs: "INVALID", retry: "fresh-run", hint: "keep the engine from restarting during runs" },
   "engine unavailable": { endsAs: "FAILED", retry: "fresh-run", hint: "meshbench doctor names what is missing" },
@@ -97,7 +98,7 @@ export const FAILURES = {
   },
   "node unresponsive": { endsAs: "INVALID", retry: "fresh-run", hint: "the node or its network stopped answering" },
   "noisy host": { endsAs: "INVALID", retry: "fresh-run", hint: "stop other work on the host while it measures" },
-  oom: { endsAs: "INVALID", retry: "never", hint: "raise the environment's memory" },
+  oom: { endsAs: "INVALID", retry: "fresh-run", hint: "raise the environment's memory" },
   protocol: {
     endsAs: "FAILED",
     retry: "never",

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { FAILURES } from "#model/errors";
 import type { FailureKind } from "#model/errors";
 import { RUN_ROW_COLUMNS } from "#model/result-row";
-import { rowOfUnfinishedRun } from "#model/run-row";
+import { deservesFreshRun, rowOfUnfinishedRun } from "#model/run-row";
 import { sampleRun } from "#test/support/sample-run";
 
 const startedAt = "2026-01-01T00:00:00.000Z";
@@ -26,6 +26,14 @@ test.for(Object.keys(FAILURES) as FailureKind[])(
     expect(row.reason).toBe(`${kind}: what happened (in main, node 2, host here); ${FAILURES[kind].hint}`);
   },
 );
+
+test("every INVALID run has a fresh one in its place, but for a deadline: that is a result, a lower bound", () => {
+  const invalid = (Object.keys(FAILURES) as FailureKind[]).filter((kind) => FAILURES[kind].endsAs === "INVALID");
+  const rows = invalid.map((kind) =>
+    rowOfUnfinishedRun({ run: sampleRun(), startedAt, failure: { kind, message: "" } }),
+  );
+  expect(invalid.filter((_, i) => !deservesFreshRun(rows[i]!))).toEqual(["deadline"]);
+});
 
 test("a run that hit its deadline has the least that it would have taken", () => {
   const failure = { kind: "deadline", message: "passed" } as const;

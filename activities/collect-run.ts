@@ -57,7 +57,7 @@ export async function collectRun(
       results,
       proofs,
       expectedDigests: digestsExpected,
-      digest: runDigest(proofs.map(({ digest }) => digest)),
+      digest: runDigest(proofs),
       fingerprint: fingerprintOf(run, results),
       collectSec: (performance.now() - startedMs) / 1000,
       guards,

@@ -21,7 +21,7 @@ export interface RunMeasurements {
   readonly proofs: readonly DatabaseProof[];
   /** What each database must hold, by node index − 1, recomputed from the seed. */
   readonly expectedDigests: readonly string[];
-  /** `runDigest` of the proofs' digests. */
+  /** `runDigest` of the proofs. */
   readonly digest: string;
   readonly fingerprint: string;
   readonly collectSec: number;

@@ -114,6 +114,12 @@ export async function expectedDigests(parts: Omit<TupleSeedParts, "nodeIndex">):
   return digests.map(() => formatDigest(all));
 }
 
-/** A run's `digest`: SHA-256 over the databases' digests in node order, first 16 hex digits. */
-export const runDigest = (digests: readonly string[]): string =>
-  createHash("sha256").update(digests.join("\n")).digest("hex").slice(0, 16);
+/**
+ * A run's `digest`: SHA-256 over `count:digest` of its databases (rows in decimal, then 16 hex digits), a line each in node
+ * order; its first 16 hex digits.
+ */
+export const runDigest = (databases: readonly { readonly rows: number; readonly digest: string }[]): string =>
+  createHash("sha256")
+    .update(databases.map(({ rows, digest }) => `${rows}:${digest}`).join("\n"))
+    .digest("hex")
+    .slice(0, 16);

@@ -33,7 +33,7 @@ export async function measuredRun(run: RunSpec): Promise<RunMeasurements> {
     results,
     proofs,
     expectedDigests: await expectedDigests(seedPartsOf(run)),
-    digest: runDigest(proofs.map(({ digest }) => digest)),
+    digest: runDigest(proofs),
     fingerprint: "0123456789ab",
     collectSec: 0.2,
   };

@@ -171,7 +171,7 @@ async function createContainer(engine: DockerEngine, wanted: WantedContainer, si
   const { name, node, options } = wanted;
   const { name: _, ...body } = options;
   try {
-    const container = await engine.call(`create container ${name}`, signal, (docker, abortSignal) =>
+    const container = await engine.make(`create container ${name}`, signal, (docker, abortSignal) =>
       // dockerode puts all options into the URL as well unless it is told which belong where.
       docker.createContainer({ _query: { name }, _body: body, abortSignal } as ContainerCreateOptions),
     );
@@ -192,7 +192,7 @@ async function startContainer(
   signal: AbortSignal,
 ): Promise<string> {
   try {
-    await engine.call(`start container ${name}`, signal, (docker, abortSignal) =>
+    await engine.make(`start container ${name}`, signal, (docker, abortSignal) =>
       docker.getContainer(id).start({ abortSignal }),
     );
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * Calls of a Docker engine's API. Each has a time limit, ends when it is cancelled, and fails as an `EngineError`, which
- * says what the engine answered, if anything. After a cut connection or a time-out the outcome is unknown: whoever
- * retries looks first at what is there.
+ * Calls of a Docker engine's API. Each has a time limit, and fails as an `EngineError`, which says what the engine
+ * answered, if anything. One that only looks ends when it is cancelled; one that makes something is waited for. After a
+ * cut connection or a time-out the outcome is unknown: whoever retries looks first at what is there.
  */
 
 import type Docker from "dockerode";
@@ -68,6 +68,25 @@ export class DockerEngine {
       if (signal?.aborted) throw signal.reason;
       if (timeout.aborted) throw new EngineError(`${what}: no answer in ${this.#callTimeoutMs} ms`, "timed out");
       throw toEngineError(what, error);
+    }
+  }
+
+  /**
+   * One API call that makes something. The engine goes on with it when its caller hangs up, so that a cancelled one is
+   * waited for: the teardown that follows finds what was made.
+   * @param signal - Thrown before the call, or after its answer.
+   * @throws {EngineError}
+   */
+  async make<T>(
+    what: string,
+    signal: AbortSignal,
+    request: (docker: Docker, abortSignal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    try {
+      return await this.call(what, undefined, request);
+    } finally {
+      signal.throwIfAborted();
     }
   }
 

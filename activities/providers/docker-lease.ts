@@ -62,7 +62,7 @@ export class DockerLease implements FenceMark {
       HostConfig: { NetworkMode: "none" },
     };
     try {
-      await this.#engine.call(`create container ${NAME}`, signal, (docker, abortSignal) =>
+      await this.#engine.make(`create container ${NAME}`, signal, (docker, abortSignal) =>
         docker.createContainer({ _query: { name: NAME }, _body: body, abortSignal } as ContainerCreateOptions),
       );
     } catch (error) {

@@ -108,7 +108,7 @@ async function tryCreate(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await engine.call(`create network ${formatSubnet(subnet)}`, signal, (docker, abortSignal) =>
+    await engine.make(`create network ${formatSubnet(subnet)}`, signal, (docker, abortSignal) =>
       docker.createNetwork({ ...networkOptions(wanted, subnet), abortSignal }),
     );
     return true;

@@ -1,6 +1,7 @@
 import Docker from "dockerode";
 import { afterEach, describe, expect, test } from "vitest";
 import type { NodeProvider } from "#activities/providers/provider";
+import type { RunSpec } from "#model/run";
 import { DOCKER_ENVIRONMENT, openDockerProvider } from "#test/support/docker-harness";
 import { EngineProxy } from "#test/support/engine-proxy";
 import type { FaultPlan } from "#test/support/engine-proxy";
@@ -32,6 +33,9 @@ async function newRun() {
   return sampleRun({ runId, point: { nodes: NODES }, environment });
 }
 
+const labelledOf = async ({ runId }: RunSpec) =>
+  (await direct.listLabelled()).filter((resource) => resource.runId === runId);
+
 const everyThird = (number: number) => number % 3 === 0;
 
 describe.for(["refuse", "cut"] as const)("an engine that fails every third call (%s)", (fault) => {
@@ -41,11 +45,11 @@ describe.for(["refuse", "cut"] as const)("an engine that fails every third call 
     await provider.ensureRun(run, DEADLINE_AT, signal);
     const nodes = await Promise.all(nodeSpecs(run).map((node) => provider.ensureNode(run, node, signal)));
     expect(await provider.inspectNodes(run, nodes)).toEqual(nodes.map(() => ({ state: "running" })));
-    const made = (await direct.listLabelled()).filter(({ runId }) => runId === run.runId);
+    const made = await labelledOf(run);
     expect(made.map(({ kind }) => kind).sort()).toEqual(["container", "container", "container", "network"]);
 
     await provider.destroyRun(run.runId);
-    expect((await direct.listLabelled()).filter(({ runId }) => runId === run.runId)).toEqual([]);
+    expect(await labelledOf(run)).toEqual([]);
   });
 });
 
@@ -88,5 +92,27 @@ describe("an engine that is not there", () => {
     const attempt = provider.ensureRun(run, DEADLINE_AT, controller.signal);
     controller.abort(new Error("cancelled by the test"));
     await expect(attempt).rejects.toThrow("cancelled by the test");
+  });
+});
+
+describe("a cancellation while the engine makes something", () => {
+  test.for([
+    ["network", "/networks/create", 1],
+    ["container", "/containers/create", 2],
+  ] as const)("waits for the %s, so that teardown finds it", async ([kind, path, made]) => {
+    const controller = new AbortController();
+    const provider = await openProxied((_, call) => {
+      if (call.path.includes(path)) controller.abort(new Error("cancelled by the test"));
+      return undefined;
+    });
+    const run = await newRun();
+    const [node] = nodeSpecs(run);
+    const ensure = async () => {
+      await provider.ensureRun(run, DEADLINE_AT, controller.signal);
+      await provider.ensureNode(run, node!, controller.signal);
+    };
+    await expect(ensure()).rejects.toThrow("cancelled by the test");
+    expect((await labelledOf(run)).map((resource) => resource.kind)).toContain(kind);
+    expect(await direct.destroyRun(run.runId)).toBe(made);
   });
 });

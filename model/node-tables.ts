@@ -37,6 +37,9 @@ export const CONTROL_TABLES: readonly string[] = [
   ) ENGINE = InnoDB`,
 ];
 
+/** `tuple_copy` has one byte; the image's `max_connections` of 600 is enough for as many nodes as well. */
+export const NODES_MOST = 256;
+
 /** `tuple_copy` is 0 in `replicated`, 0..N−1 in `baseline`, where every tuple is in the same database N times. */
 export const createDataTable = (table: DataTable, engine: Engine): string =>
   `CREATE TABLE IF NOT EXISTS ${table} (

@@ -9,6 +9,7 @@ import { formatPath, valueAt } from "#model/field-path";
 import { NAME_PATTERN } from "#model/ids";
 import { DEFAULT_GUARDS } from "#model/guards";
 import { isSecretKey } from "#model/inert-input";
+import { NODES_MOST } from "#model/node-tables";
 import { DEFAULT_LIMITS } from "#model/spec-schema";
 import { suggest } from "#model/suggest";
 import { readPrivateFile } from "#worker/private-file";
@@ -33,7 +34,7 @@ function integer(min: number, max: number) {
 const limit = (max: number) => integer(1, max);
 
 const limitsShape = z.strictObject({
-  nodes: limit(4096).default(DEFAULT_LIMITS.nodes),
+  nodes: limit(NODES_MOST).default(DEFAULT_LIMITS.nodes),
   runs: limit(1_000_000).default(DEFAULT_LIMITS.runs),
 });
 

@@ -61,7 +61,12 @@ const mistakes: [what: string, text: string, line: RegExp][] = [
   [
     "a limit of none",
     GOOD.replace("nodes: 64", "nodes: 0"),
-    /:5:11: limits\.nodes: got 0; must be an integer 1\.\.4096/,
+    /:5:11: limits\.nodes: got 0; must be an integer 1\.\.256/,
+  ],
+  [
+    "more nodes than a node's table can tell apart",
+    GOOD.replace("nodes: 64", "nodes: 257"),
+    /limits\.nodes: got 257; must be an integer 1\.\.256/,
   ],
   ["a limit in words", GOOD.replace("nodes: 64", "nodes: many"), /limits\.nodes: got "many"; must be an integer/],
   ["no secret file", GOOD.replace(/ +secret_file.*\n/, ""), /hosts\.local\.secret_file: got nothing; must be the path/],

@@ -6,11 +6,13 @@
 const SECONDS_PER = { ms: 0.001, s: 1, m: 60, h: 3600 } as const;
 const MIB_PER = { MiB: 1, GiB: 1024 } as const;
 
-/** @returns Seconds, or `undefined` where the text is no number with one of the units ms, s, m, h. */
+/** @returns Seconds, to the millisecond, or `undefined` where the text is no number with one of the units ms, s, m, h. */
 export function parseDurationSec(text: string): number | undefined {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text);
   if (!match?.[1] || !match[2]) return undefined;
-  return Number(match[1]) * SECONDS_PER[match[2] as keyof typeof SECONDS_PER];
+  const sec = Number(match[1]) * SECONDS_PER[match[2] as keyof typeof SECONDS_PER];
+  // Floating point makes 3960.0000000000005 of 1.1h.
+  return Math.round(sec * 1000) / 1000;
 }
 
 /** @returns MiB, or `undefined` where the text is no whole number with one of the units MiB, GiB. */

@@ -25,19 +25,27 @@ interface Whose {
 }
 
 /** What carries the labels, in every state, but not the lease, which goes last and by itself. */
-export async function listLabelledOnEngine(
-  engine: DockerEngine,
-  { runId, host }: Whose = {},
-): Promise<LabelledOnEngine> {
-  const ofRun = runId === undefined ? LABEL.run : `${LABEL.run}=${runId}`;
-  const filters = { label: [ofRun, ...(host === undefined ? [] : [`${LABEL.host}=${host}`])] };
+export async function listLabelledOnEngine(engine: DockerEngine, whose: Whose = {}): Promise<LabelledOnEngine> {
   const [containers, networks] = await Promise.all([
-    engine.read("list containers", undefined, (docker, abortSignal) =>
-      docker.listContainers({ all: true, filters, abortSignal }),
+    listContainers(engine, whose),
+    engine.read("list networks", undefined, (docker, abortSignal) =>
+      docker.listNetworks({ filters: filtersFor(whose), abortSignal }),
     ),
-    engine.read("list networks", undefined, (docker, abortSignal) => docker.listNetworks({ filters, abortSignal })),
   ]);
-  return { containers: containers.filter(({ Labels }) => Labels[LABEL.token] === undefined), networks };
+  return { containers, networks };
+}
+
+/** The containers of `listLabelledOnEngine`, for those who ask often. */
+export async function listContainers(engine: DockerEngine, whose: Whose): Promise<ContainerInfo[]> {
+  const containers = await engine.read("list containers", undefined, (docker, abortSignal) =>
+    docker.listContainers({ all: true, filters: filtersFor(whose), abortSignal }),
+  );
+  return containers.filter(({ Labels }) => Labels[LABEL.token] === undefined);
+}
+
+function filtersFor({ runId, host }: Whose): { label: string[] } {
+  const ofRun = runId === undefined ? LABEL.run : `${LABEL.run}=${runId}`;
+  return { label: [ofRun, ...(host === undefined ? [] : [`${LABEL.host}=${host}`])] };
 }
 
 export function describeLabelled({ containers, networks }: LabelledOnEngine): LabelledResource[] {

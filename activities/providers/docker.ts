@@ -17,7 +17,12 @@ import { prepareDockerEnvironment } from "#activities/providers/docker-environme
 import { DockerLease } from "#activities/providers/docker-lease";
 import { decodeLog } from "#activities/providers/docker-logs";
 import { ensureNetwork, findNetwork, nodeAddress } from "#activities/providers/docker-network";
-import { describeLabelled, listLabelledOnEngine, removeRun } from "#activities/providers/docker-removal";
+import {
+  describeLabelled,
+  listContainers,
+  listLabelledOnEngine,
+  removeRun,
+} from "#activities/providers/docker-removal";
 import { readHostRoutes } from "#activities/providers/host-routes";
 import { isNodeOfRun } from "#activities/providers/labels";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
@@ -81,13 +86,13 @@ export class DockerProvider implements NodeProvider {
   }
 
   async inspectNodes(run: RunSpec, nodes: readonly NodeHandle[]): Promise<NodeState[]> {
-    const { containers } = await listLabelledOnEngine(this.#engine, run);
+    const containers = await listContainers(this.#engine, { runId: run.runId });
     const byId = new Map(containers.map((container) => [container.Id, container]));
     return Promise.all(nodes.map(({ id }) => this.#stateOf(byId.get(id))));
   }
 
   async readLogs(runId: string, nodeIndex: number): Promise<string> {
-    const { containers } = await listLabelledOnEngine(this.#engine, { runId });
+    const containers = await listContainers(this.#engine, { runId });
     const container = containers.find(({ Labels }) => isNodeOfRun(Labels, runId, nodeIndex));
     const lost = () => new BenchError("node lost", "its container is gone", { node: nodeIndex, host: this.#hostId });
     if (!container) throw lost();

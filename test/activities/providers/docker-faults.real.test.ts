@@ -5,6 +5,7 @@ import type { RunSpec } from "#model/run";
 import { DOCKER_ENVIRONMENT, openDockerProvider } from "#test/support/docker-harness";
 import { EngineProxy } from "#test/support/engine-proxy";
 import type { FaultPlan } from "#test/support/engine-proxy";
+import { sampleNodes } from "#test/support/measured-run";
 import { newRunId, nodeSpecs } from "#test/support/provider-contract";
 import { sampleRun } from "#test/support/sample-run";
 
@@ -93,6 +94,16 @@ describe("an engine that is not there", () => {
     controller.abort(new Error("cancelled by the test"));
     await expect(attempt).rejects.toThrow("cancelled by the test");
   });
+});
+
+test("how nodes are, which is asked all the time, costs the engine one call", async () => {
+  const paths: string[] = [];
+  const provider = await openProxied((_, { path }) => void paths.push(path));
+  const run = await newRun();
+  expect(await provider.inspectNodes(run, sampleNodes(run))).toEqual(
+    sampleNodes(run).map(() => ({ state: "missing" })),
+  );
+  expect(paths).toEqual([expect.stringContaining("/containers/json")]);
 });
 
 describe("a cancellation while the engine makes something", () => {

@@ -1,6 +1,7 @@
-/** The teardown step: removes all that carries a run's label, and looks that it is gone. */
+/** The teardown step: removes all that carries a run's label, looks that it is gone, and gives the host back. */
 
 import { EvidenceSpool } from "#activities/evidence";
+import { HostFence } from "#activities/fence/host-fence";
 import type { HostDependencies } from "#activities/host-dependencies";
 import type { LabelledResource, NodeProvider } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
@@ -10,9 +11,10 @@ import { BenchError } from "#model/errors";
  * @throws {BenchError} `engine unavailable` where something is still there; worth another try.
  */
 export async function destroyNodes(
-  { providers, spoolDir, host }: Pick<HostDependencies, "providers" | "spoolDir" | "host">,
+  dependencies: HostDependencies,
   { runId }: { readonly runId: string },
 ): Promise<{ removed: number; teardownSec: number }> {
+  const { providers, spoolDir, host } = dependencies;
   const startedMs = performance.now();
   const all = [...providers.values()];
   const counts = await Promise.all(all.map((provider) => provider.destroyRun(runId)));
@@ -22,6 +24,7 @@ export async function destroyNodes(
     throw new BenchError("engine unavailable", `still there after removal: ${names}`, { host });
   }
   await new EvidenceSpool(spoolDir).forget(runId);
+  await new HostFence(dependencies).release(runId);
   return {
     removed: counts.reduce((sum, count) => sum + count, 0),
     teardownSec: (performance.now() - startedMs) / 1000,

@@ -2,8 +2,8 @@
 
 import type { OpenNodeDatabase } from "#activities/database/node-database";
 import type { HostGuards } from "#activities/guards/host-guards";
-import type { AskRunOutcome } from "#activities/prove-host-clean";
 import type { NodeProvider } from "#activities/providers/provider";
+import type { ReapedHost } from "#activities/reap-host";
 import type { StepContext } from "#activities/step";
 import { BenchError } from "#model/errors";
 import type { Environment, ProviderName } from "#model/spec";
@@ -27,6 +27,9 @@ export interface StepTiming {
   readonly unresponsiveMs: number;
   /** Without any answer from any node for so long, the route to them is looked at. */
   readonly routeCheckMs: number;
+  /** Whoever else has the machine is asked for this often, and waited for this long. */
+  readonly fencePollMs: number;
+  readonly fenceWaitMs: number;
 }
 
 export const DEFAULT_TIMING: StepTiming = {
@@ -35,10 +38,11 @@ export const DEFAULT_TIMING: StepTiming = {
   answerLimitMs: 2000,
   unresponsiveMs: 10_000,
   routeCheckMs: 15_000,
+  fencePollMs: 200,
+  fenceWaitMs: 120_000,
 };
 
-export interface HostDependencies {
-  readonly host: string;
+export interface HostDependencies extends ReapedHost {
   readonly providers: ReadonlyMap<ProviderName, NodeProvider>;
   readonly openDatabase: OpenNodeDatabase;
   readonly credentials: RunCredentials;
@@ -46,7 +50,6 @@ export interface HostDependencies {
   readonly spoolDir: string;
   /** Where the logs of disturbed runs are kept. */
   readonly keptLogsDir: string;
-  readonly askRunOutcome: AskRunOutcome;
   readonly currentContext: () => StepContext;
   readonly timing: StepTiming;
   readonly guards: HostGuards;

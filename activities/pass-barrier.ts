@@ -3,6 +3,7 @@
 import pLimit from "p-limit";
 import { barrierTimeoutSec, tasksOf } from "#activities/assignment";
 import type { NodeTask } from "#activities/assignment";
+import { HostFence } from "#activities/fence/host-fence";
 import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { NodeWatch } from "#activities/node-watch";
@@ -16,7 +17,7 @@ import type { NodeHandle, RunSpec } from "#model/run";
 const GRACE_MS = 5000;
 const HAND_OUT_CONCURRENCY = 16;
 
-/** @throws {BenchError} `barrier` naming who is missing, `sync`, `dns`, or what became of a node. */
+/** @throws {BenchError} `fenced`, `barrier` naming who is missing, `sync`, `dns`, or what became of a node. */
 export async function passBarrier(
   dependencies: HostDependencies,
   { run, nodes }: { readonly run: RunSpec; readonly nodes: readonly NodeHandle[] },
@@ -24,6 +25,7 @@ export async function passBarrier(
   report: ReportProgress,
 ): Promise<void> {
   const { timing, credentials } = dependencies;
+  await new HostFence(dependencies).check(run);
   const provider = providerOf(dependencies, run.environment);
   const database = dependencies.openDatabase(run.runId);
   const timeout = AbortSignal.timeout(barrierTimeoutSec(run) * 1000 + GRACE_MS);

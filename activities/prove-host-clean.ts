@@ -1,67 +1,46 @@
-/** Between two runs: removes what ended ones left, and says what is still there. */
+/** Between two runs: removes what ended ones left, and says what is still in the way. */
 
-import { EvidenceSpool } from "#activities/evidence";
-import type { LabelledResource, NodeProvider } from "#activities/providers/provider";
+import { describeLeftover, reapHost } from "#activities/reap-host";
+import type { ReapedHost, ReapReport } from "#activities/reap-host";
+import { BenchError } from "#model/errors";
 
-/** What Temporal knows of a run's workflow. */
-export type RunOutcome = "open" | "ended" | "unknown";
-export type AskRunOutcome = (runId: string) => Promise<RunOutcome>;
-
-interface CleanedHost {
-  readonly providers: ReadonlyMap<string, NodeProvider>;
-  readonly askRunOutcome: AskRunOutcome;
-  readonly spoolDir: string;
+interface ProofRequest {
+  readonly keptRunIds: readonly string[];
+  readonly waitingRunIds?: readonly string[];
 }
 
 /**
- * Goes by labels and by nothing else. A run that Temporal does not know may be another installation's: it has until its
- * deadline. A kept one has, too. A run that waits for this host and whose nodes are here goes on with them.
- * @returns `left`: a line for each resource that is still there and not the `occupant`'s.
+ * Kept runs have until their deadline, and so has whoever holds the fence. A run that waits for this host and whose nodes
+ * are here goes on with them.
+ * @returns `left`: a line for everything in the way that is not the `occupant`'s.
+ * @throws {BenchError} `engine unavailable` where something cannot be removed; worth another try.
  */
 export async function proveHostClean(
-  { providers, askRunOutcome, spoolDir }: CleanedHost,
-  { keptRunIds, waitingRunIds = [] }: { readonly keptRunIds: readonly string[]; readonly waitingRunIds?: string[] },
+  host: ReapedHost,
+  { keptRunIds, waitingRunIds = [] }: ProofRequest,
   now = new Date(),
 ): Promise<{ removed: number; left: string[]; occupant?: string }> {
-  const answers = await Promise.all(
-    [...providers.values()].map((provider) =>
-      cleanProvider(provider, { kept: new Set(keptRunIds), askRunOutcome, now }, new EvidenceSpool(spoolDir)),
-    ),
-  );
-  const resources = answers.flatMap(({ left }) => left);
-  const occupant = waitingRunIds.find((waiting) => resources.some(({ runId }) => runId === waiting));
+  const kept = new Set(keptRunIds);
+  const askRunOutcome = async (runId: string) => {
+    const outcome = await host.askRunOutcome(runId);
+    return outcome === "ended" && kept.has(runId) ? "kept" : outcome;
+  };
+  const pass = () => passOrThrow({ ...host, askRunOutcome }, now);
+  const first = await pass();
+  // Proven is only what was looked at afterwards.
+  const last = first.removed.length > 0 ? await pass() : first;
+  const occupant = waitingRunIds.find((waiting) => last.kept.some(({ runId }) => runId === waiting));
+  const left = last.kept.filter(({ runId, isInTheWay }) => isInTheWay && runId !== occupant);
   return {
-    removed: answers.reduce((sum, { removed }) => sum + removed, 0),
-    left: resources.filter(({ runId }) => runId !== occupant).map(describe),
+    removed: first.removed.length,
+    left: left.map(describeLeftover),
     ...(occupant !== undefined && { occupant }),
   };
 }
 
-interface Rule {
-  readonly kept: ReadonlySet<string>;
-  readonly askRunOutcome: AskRunOutcome;
-  readonly now: Date;
+async function passOrThrow(host: ReapedHost, now: Date): Promise<ReapReport> {
+  const report = await reapHost(host, { now });
+  const [failure] = report.failures;
+  if (failure !== undefined) throw new BenchError("engine unavailable", failure, { host: host.host });
+  return report;
 }
-
-async function cleanProvider(
-  provider: NodeProvider,
-  rule: Rule,
-  spool: EvidenceSpool,
-): Promise<{ removed: number; left: LabelledResource[] }> {
-  const byRun = Map.groupBy(await provider.listLabelled(), ({ runId }) => runId);
-  let removed = 0;
-  for (const [runId, resources] of byRun) {
-    if (!(await mayGo(runId, resources, rule))) continue;
-    removed += await provider.destroyRun(runId);
-    await spool.forget(runId);
-  }
-  return { removed, left: await provider.listLabelled() };
-}
-
-async function mayGo(runId: string, resources: readonly LabelledResource[], rule: Rule): Promise<boolean> {
-  if (resources.every(({ deadlineAt }) => Date.parse(deadlineAt) < rule.now.getTime())) return true;
-  return !rule.kept.has(runId) && (await rule.askRunOutcome(runId)) === "ended";
-}
-
-const describe = ({ kind, name, runId, deadlineAt }: LabelledResource): string =>
-  `${kind} ${name} of run ${runId}, deadline ${deadlineAt}`;

@@ -1,6 +1,7 @@
-/** The provision step: creates the nodes, or adopts them, and waits until every database answers. */
+/** The provision step: takes the host, creates the nodes or adopts them, and waits until every database answers. */
 
 import pLimit from "p-limit";
+import { HostFence } from "#activities/fence/host-fence";
 import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { NodeWatch } from "#activities/node-watch";
@@ -22,7 +23,7 @@ interface ProvisionInput {
 
 /**
  * Safe to repeat: what exists of this run is adopted as it is.
- * @throws {BenchError} The first failure, once all creations have settled, so that no node appears after teardown.
+ * @throws {BenchError} `fenced`; else the first failure, once all creations have settled, so that no node appears after teardown.
  */
 export async function provisionNodes(
   dependencies: HostDependencies,
@@ -30,6 +31,7 @@ export async function provisionNodes(
   { signal }: Pick<StepContext, "signal">,
   report: ReportProgress,
 ): Promise<{ nodes: NodeHandle[]; provisionSec: number }> {
+  await new HostFence(dependencies).take(input.run, input.deadlineAt, dependencies.timing, signal);
   const startedMs = performance.now();
   await prepareHost(dependencies, input, signal, report);
   const nodes = await ensureNodes(dependencies, input, signal);
@@ -59,11 +61,13 @@ async function ensureNodes(
 ): Promise<NodeHandle[]> {
   const provider = providerOf(dependencies, run.environment);
   const workerVerifier = dependencies.credentials.workerVerifier(run.runId);
+  const fence = new HostFence(dependencies);
   const slots = pLimit(CREATION_CONCURRENCY);
   const indices = Array.from({ length: run.point.nodes }, (_, position) => position + 1);
   return settleAll(indices, signal, (index, stop) =>
-    slots(() => {
+    slots(async () => {
       stop.throwIfAborted();
+      await fence.check(run);
       return provider.ensureNode(run, { index, deadlineAt, workerVerifier, sizing: run.sizing }, stop);
     }),
   );

@@ -3,7 +3,6 @@
 import { EvidenceSpool } from "#activities/evidence";
 import { HostFence } from "#activities/fence/host-fence";
 import type { FencedHost } from "#activities/fence/host-fence";
-import type { FenceHolder } from "#activities/fence/fence-mark";
 import type { LabelledResource } from "#activities/providers/provider";
 import { isEvidenceUseless, isForeign, judgeLeftover } from "#model/reaping";
 import type { Leftover, RunOutcome, Verdict } from "#model/reaping";
@@ -20,6 +19,8 @@ export interface ReapedHost extends FencedHost {
 export interface FoundLeftover extends Leftover {
   readonly kind: LabelledResource["kind"] | "fence";
   readonly name: string;
+  /** Whether a run of this host has to wait until it is gone. */
+  readonly isInTheWay: boolean;
   readonly why: string;
 }
 
@@ -36,7 +37,7 @@ type Found = Omit<FoundLeftover, "why">;
 /** All of a run on this host goes, or nothing. */
 interface RunFate {
   readonly runId: string;
-  readonly found: readonly Found[];
+  readonly all: readonly Found[];
   readonly outcome: RunOutcome | undefined;
   readonly verdict: Verdict;
 }
@@ -46,7 +47,7 @@ export async function reapHost(
   host: ReapedHost,
   { isDryRun = false, now = new Date() }: { readonly isDryRun?: boolean; readonly now?: Date } = {},
 ): Promise<ReapReport> {
-  const fates = await judgeAll(host, await findAll(host), now);
+  const fates = await judgeAll(host, await findAll(host, now), now);
   const failures = isDryRun ? [] : await removeRuns(host, fates);
   return { removed: explain(fates, "remove"), kept: explain(fates, "keep"), failures };
 }
@@ -54,38 +55,47 @@ export async function reapHost(
 function explain(fates: readonly RunFate[], action: Verdict["action"]): FoundLeftover[] {
   return fates
     .filter(({ verdict }) => verdict.action === action)
-    .flatMap(({ found, verdict: { why } }) => found.map((one) => ({ ...one, why })));
+    .flatMap(({ all, verdict: { why } }) => all.map((one) => ({ ...one, why })));
 }
 
-async function findAll(host: ReapedHost): Promise<Found[]> {
+async function findAll(host: ReapedHost, now: Date): Promise<Found[]> {
+  const fence = new HostFence(host);
   const [marks, ...resources] = await Promise.all([
-    new HostFence(host).list(),
+    fence.list(),
     ...[...host.providers.values()].map((provider) => provider.listLabelled()),
   ]);
-  return [...resources.flat(), ...marks.map(asFound)];
+  return [
+    // What others left holds up nobody, unless they have the host now: that is what the fence says.
+    ...resources.flat().map((one) => found(one, one, !isForeign(one, host.host))),
+    ...marks.map((mark) => found({ kind: "fence", name: mark.where }, mark, fence.blocks(mark, now))),
+  ];
 }
 
-const asFound = ({ where, ...labels }: FenceHolder): Found => ({ ...labels, kind: "fence", name: where });
+const found = (
+  { kind, name }: Pick<Found, "kind" | "name">,
+  { runId, host, deadlineAt }: Leftover,
+  isInTheWay: boolean,
+): Found => ({ kind, name, runId, host, deadlineAt, isInTheWay });
 
-async function judgeAll(host: ReapedHost, found: readonly Found[], now: Date): Promise<RunFate[]> {
+async function judgeAll(host: ReapedHost, all: readonly Found[], now: Date): Promise<RunFate[]> {
   const rule = { host: host.host, now };
-  const own = found.filter((one) => !isForeign(one, host.host));
-  const foreign = found.filter((one) => isForeign(one, host.host));
+  const own = all.filter((one) => !isForeign(one, host.host));
+  const foreign = all.filter((one) => isForeign(one, host.host));
   const ownFates = [...Map.groupBy(own, ({ runId }) => runId)].map(async ([runId, ofRun]) => {
     const outcome = await host.askRunOutcome(runId);
     const whole = { runId, host: host.host, deadlineAt: latestDeadline(ofRun) };
-    return { runId, found: ofRun, outcome, verdict: judgeLeftover(whole, { ...rule, outcome }) };
+    return { runId, all: ofRun, outcome, verdict: judgeLeftover(whole, { ...rule, outcome }) };
   });
   const foreignFates = foreign.map((one) => {
     const verdict = judgeLeftover(one, { ...rule, outcome: undefined });
-    return { runId: one.runId, found: [one], outcome: undefined, verdict };
+    return { runId: one.runId, all: [one], outcome: undefined, verdict };
   });
   return [...(await Promise.all(ownFates)), ...foreignFates];
 }
 
 /** One that cannot be read is later than all others. */
-function latestDeadline(found: readonly Found[]): string {
-  const times = found.map(({ deadlineAt }) => Date.parse(deadlineAt));
+function latestDeadline(ofRun: readonly Found[]): string {
+  const times = ofRun.map(({ deadlineAt }) => Date.parse(deadlineAt));
   return times.some(Number.isNaN) ? "" : new Date(Math.max(...times)).toISOString();
 }
 

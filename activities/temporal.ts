@@ -2,13 +2,14 @@
 
 import { Context } from "@temporalio/activity";
 import { WorkflowNotFoundError } from "@temporalio/client";
-import type { Client, WorkflowHandle } from "@temporalio/client";
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from "@temporalio/client";
 import pLimit from "p-limit";
 import type { TemporalActivities } from "#activities/index";
-import type { RunOutcome } from "#activities/prove-host-clean";
 import type { HostQueueView } from "#model/host-outlook";
 import { GET_HOST_QUEUE_QUERY, HOST_QUEUE_WORKFLOW, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#model/host-queue";
 import { hostWorkflowId, runWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
+import { NODES_KEPT_MEMO } from "#model/reaping";
+import type { RunOutcome } from "#model/reaping";
 
 const WATCH_EVERY_MS = 5_000;
 const HEARTBEAT_MS = 2_000;
@@ -87,16 +88,26 @@ async function outcomesOf(client: Client, workflowIds: readonly string[]) {
 /** What Temporal knows of a run: `AskRunOutcome` over a client. */
 export const askTemporalForRun =
   (client: Client) =>
-  (runId: string): Promise<RunOutcome> =>
-    outcomeOf(client, runWorkflowId(runId));
+  async (runId: string): Promise<RunOutcome> => {
+    const description = await describeWorkflow(client, runWorkflowId(runId));
+    const outcome = outcomeIn(description);
+    return outcome === "ended" && description?.memo?.[NODES_KEPT_MEMO] === true ? "kept" : outcome;
+  };
 
-/** Of the newest workflow with this id. */
-async function outcomeOf(client: Client, workflowId: string): Promise<RunOutcome> {
+const outcomeOf = async (client: Client, workflowId: string): Promise<Exclude<RunOutcome, "kept">> =>
+  outcomeIn(await describeWorkflow(client, workflowId));
+
+function outcomeIn(description: WorkflowExecutionDescription | undefined): Exclude<RunOutcome, "kept"> {
+  if (description === undefined) return "unknown";
+  return description.status.name === "RUNNING" ? "open" : "ended";
+}
+
+/** The newest with this id. */
+async function describeWorkflow(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
   try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
-    return status.name === "RUNNING" ? "open" : "ended";
+    return await client.workflow.getHandle(workflowId).describe();
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return "unknown";
+    if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
 }

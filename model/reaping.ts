@@ -5,6 +5,9 @@ import { isRunId } from "#model/ids";
 /** What Temporal knows of a run. `kept`: it has ended and left its nodes on purpose. */
 export type RunOutcome = "open" | "ended" | "kept" | "unknown";
 
+/** Of a run's workflow, `true` where it leaves its nodes until their deadline. */
+export const NODES_KEPT_MEMO = "nodesKept";
+
 /** What a resource's labels say; any of them may be empty or nonsense, since anybody can set labels. */
 export interface Leftover {
   readonly runId: string;

@@ -7,8 +7,8 @@ import { LocalHostGuards, RemoteHostGuards } from "#activities/guards/host-guard
 import type { HostGuards } from "#activities/guards/host-guards";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
+import { LockFiles } from "#activities/fence/lock-files";
 import { nodeImageTag } from "#activities/image/node-image";
-import type { AskRunOutcome } from "#activities/prove-host-clean";
 import { DockerProvider } from "#activities/providers/docker";
 import { openDockerEndpoint } from "#activities/providers/docker-endpoint";
 import type { NodeProvider } from "#activities/providers/provider";
@@ -19,13 +19,16 @@ import { credentialsFrom, readHostSecret } from "#worker/host-secret";
 import { readHostsFile } from "#worker/hosts-file";
 import type { HostSettings, HostsFile } from "#worker/hosts-file";
 import type { Installation } from "#worker/installation";
+import { locateLockDir } from "#worker/lock-dir";
+import type { TemporalView } from "#worker/temporal-view";
 
 /**
  * @throws {InputError} Something in the file, or one of the files it names, is wrong.
  * @throws {UnavailableError} No such file, or an engine that cannot be reached.
  */
-export function openHosts(installation: Installation, askRunOutcome: AskRunOutcome): HostDependencies[] {
+export function openHosts(installation: Installation, { askRunOutcome, domain }: TemporalView): HostDependencies[] {
   const { hosts, guards } = requireHostsFile(installation);
+  const machineFence = new LockFiles(locateLockDir());
   return Object.entries(hosts).map(([host, settings]) => {
     const hostSecret = readHostSecret(settings.secret_file, installation.hostsFile);
     return {
@@ -36,6 +39,8 @@ export function openHosts(installation: Installation, askRunOutcome: AskRunOutco
       spoolDir: join(installation.home, "spool"),
       keptLogsDir: join(installation.logsDir, "runs"),
       askRunOutcome,
+      domain,
+      machineFence,
       currentContext: currentStepContext,
       timing: DEFAULT_TIMING,
       guards: openGuards(settings, guards),

@@ -7,6 +7,7 @@ import { isRunId } from "#model/ids";
 import { openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
+import { NO_TEMPORAL } from "#worker/temporal-view";
 
 export interface NodeLog {
   readonly nodeIndex: number;
@@ -23,8 +24,7 @@ export async function readRunLogs(
   installation: Installation = locateInstallation(),
 ): Promise<NodeLog[]> {
   if (!isRunId(runId)) throw refusal(runId, "no run id", "meshbench status SWEEP shows them");
-  // Logs are no question to Temporal.
-  const hosts = openHosts(installation, () => Promise.resolve("unknown"));
+  const hosts = openHosts(installation, NO_TEMPORAL);
   const logs: NodeLog[] = [];
   for (let index = nodeIndex ?? 1; ; index++) {
     const text = await readOne(hosts, { runId, nodeIndex: index });

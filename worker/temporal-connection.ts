@@ -27,6 +27,8 @@ const CALL_TIMEOUT_MS = 8_000;
 /** The server answers these after 20 s at the latest, also where there is nothing to say. */
 const LONG_POLL_TIMEOUT_MS = 40_000;
 const LONG_POLLS = /\/(?:GetWorkflowExecutionHistory|PollWorkflowExecutionUpdate)$/;
+/** Who asks these can ask again, and would rather know at once that nobody answers. */
+const LOOKS = /\/(?:DescribeWorkflowExecution|QueryWorkflow)$/;
 
 export interface TemporalSettings {
   /** `host:port`. */
@@ -92,7 +94,9 @@ export function isQueryUnanswered(error: unknown): boolean {
 /** @returns `undefined` where the error is none of a call to Temporal. */
 export function explainCallFailure(error: unknown): UnavailableError | undefined {
   if (grpcStatusOf(error) === undefined) return undefined;
-  const message = isServerUnreachable(error) ? "the Temporal server stopped answering" : `Temporal: ${firstLine(error)}`;
+  const message = isServerUnreachable(error)
+    ? "the Temporal server stopped answering"
+    : `Temporal: ${firstLine(error)}`;
   return new UnavailableError(message, "meshbench doctor says what runs", { cause: error });
 }
 
@@ -143,7 +147,7 @@ async function openConnection(settings: TemporalSettings): Promise<Connection> {
     return await Connection.connect({
       ...(settings.connectionOptions as ConnectionOptions),
       connectTimeout: CONNECT_TIMEOUT_MS,
-      interceptors: [limitCalls, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
+      interceptors: [limitCalls, repeatCalls],
     });
   } catch (error) {
     const silence = `no Temporal server answers there within ${CONNECT_TIMEOUT_MS / 1000} s (${firstLine(error)})`;
@@ -158,6 +162,13 @@ const limitCalls: Interceptor = (options, nextCall) => {
   const timeoutMs = LONG_POLLS.test(options.method_definition.path) ? LONG_POLL_TIMEOUT_MS : CALL_TIMEOUT_MS;
   return nextCall({ ...options, deadline: options.deadline ?? Date.now() + timeoutMs }) as ReturnType<Interceptor>;
 };
+
+const repeatAnyCall = makeGrpcRetryInterceptor(defaultGrpcRetryOptions());
+
+const repeatCalls: Interceptor = (options, nextCall) =>
+  LOOKS.test(options.method_definition.path)
+    ? (nextCall(options) as ReturnType<Interceptor>)
+    : repeatAnyCall(options, nextCall);
 
 async function requireSupportedServer(connection: Connection, settings: TemporalSettings): Promise<void> {
   const { serverVersion } = await connection.workflowService.getSystemInfo({}).catch((error: unknown) => {
@@ -255,7 +266,7 @@ function grpcStatusOf(error: unknown): number | undefined {
   return error instanceof Error && error.cause !== undefined ? grpcStatusOf(error.cause) : undefined;
 }
 
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   const status = grpcStatusOf(error);
   return status === GRPC.permissionDenied || status === GRPC.unimplemented || status === GRPC.unauthenticated;
 }

@@ -3,12 +3,13 @@
 import { join } from "node:path";
 import { createHostActivities } from "#activities/host-activities";
 import { createStoreActivities } from "#activities/store-activities";
-import { askTemporalForRun, createTemporalActivities } from "#activities/temporal";
+import { createTemporalActivities } from "#activities/temporal";
 import { openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { openResultsStore } from "#worker/results";
 import { connectClient, ensureSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
+import { viewTemporal } from "#worker/temporal-view";
 import { serve } from "#worker/worker";
 
 export { readRunLogs } from "#worker/run-logs";
@@ -22,7 +23,7 @@ export async function runWorker(installation: Installation = locateInstallation(
   const settings = readTemporalSettings();
   const client = await connectClient(settings);
   await ensureSearchAttributes(client);
-  const hosts = openHosts(installation, askTemporalForRun(client));
+  const hosts = openHosts(installation, await viewTemporal(client));
   const store = openResultsStore(installation);
   try {
     const activities = {

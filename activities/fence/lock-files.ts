@@ -7,7 +7,8 @@
  * again after a restart, whoever is looking around at that moment.
  */
 
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -74,9 +75,8 @@ export class LockFiles implements FenceMark {
 
   /** There whole or not at all: a reader never sees half a file. */
   async #announce({ runId, host, deadlineAt, domain, token }: FenceClaim): Promise<void> {
-    // Anybody may leave a file, as in /tmp, and remove only his own. The umask would say otherwise.
-    if (await mkdir(this.#dir, { recursive: true })) await chmod(this.#dir, 0o1777);
-    const temporary = join(this.#dir, `${token}.${process.pid}-${counter++}.tmp`);
+    await mkdir(this.#dir, { recursive: true });
+    const temporary = join(this.#dir, `${token}.${randomUUID()}.tmp`);
     const machine = hostname();
     const content: ClaimFile = { runId, host, deadlineAt, domain, token, bootId: bootId(), pid: process.pid, machine };
     await writeFile(temporary, `${JSON.stringify(content)}\n`, { mode: 0o644, flag: "wx" });
@@ -107,7 +107,8 @@ export class LockFiles implements FenceMark {
 
   /** The claim goes last: as long as it is there, nobody else gets the machine. */
   async #remove(token: string): Promise<void> {
-    for (const suffix of [HELD, CLAIM]) await rm(this.#path(token, suffix), { force: true });
+    const others = (await this.#names()).filter((name) => name.startsWith(`${token}.`) && !name.endsWith(CLAIM));
+    for (const name of [...others, `${token}${CLAIM}`]) await rm(join(this.#dir, name), { force: true });
   }
 
   async #names(): Promise<string[]> {
@@ -118,8 +119,6 @@ export class LockFiles implements FenceMark {
     return join(this.#dir, `${token}${suffix}`);
   }
 }
-
-let counter = 0;
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 

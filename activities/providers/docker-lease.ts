@@ -47,7 +47,10 @@ export class DockerLease implements FenceMark {
 
   async release(runId: string): Promise<void> {
     const existing = await this.#find();
-    if (!existing || describeHolder(existing).runId !== runId) return;
+    if (!existing) return;
+    const holder = describeHolder(existing);
+    // One without a token only has the name.
+    if (holder.runId !== runId || holder.token === "") return;
     await this.#engine.converge(undefined, () => removeContainer(this.#engine, existing.Id));
   }
 

@@ -18,7 +18,7 @@ test("another run's nodes stay", async () => {
   using host = new HostHarness();
   const other = sampleRun({ runId: "sample-p1-r2-a1" });
   await host.provision(run);
-  await host.provision(other);
+  await host.intrude(other);
   await host.activities.destroyNodes({ runId: run.runId });
   expect((await host.provider.listLabelled()).every(({ runId }) => runId === other.runId)).toBe(true);
   expect(host.provider.host.nodes.size).toBe(2);

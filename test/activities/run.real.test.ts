@@ -4,12 +4,14 @@ import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database"
 import { derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
 import { EvidenceSpool } from "#activities/evidence";
 import { LocalHostGuards } from "#activities/guards/host-guards";
+import { LockFiles } from "#activities/fence/lock-files";
 import { createHostActivities } from "#activities/host-activities";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
 import type { HostActivities } from "#activities/index";
 import { openSqliteStore } from "#activities/results/sqlite-store";
 import { createStoreActivities } from "#activities/store-activities";
 import { DEFAULT_GUARDS } from "#model/guards";
+import type { GuardRecord } from "#model/guards";
 import type { NodeHandle, RunSpec, StepProgress } from "#model/run";
 import { docker, DOCKER_ENVIRONMENT, openDockerProvider } from "#test/support/docker-harness";
 import { failureOf } from "#test/support/failures";
@@ -36,6 +38,8 @@ beforeAll(() => {
     spoolDir: dir.join("spool"),
     keptLogsDir: dir.join("logs"),
     askRunOutcome: () => Promise.resolve("unknown"),
+    domain: "test",
+    machineFence: new LockFiles(dir.join("locks")),
     currentContext: () => ({
       signal: new AbortController().signal,
       scheduledAtMs: Date.now(),
@@ -99,6 +103,13 @@ test("two real nodes pass through all steps and are proven; a row that is delete
   expect(evidence?.results.map(({ nodeIndex }) => nodeIndex)).toEqual([1, 2]);
   expect(JSON.stringify(evidence)).not.toContain(derivePeerPassword(hostSecret, run.runId));
   store.close();
+  const guards = evidence?.guards;
+  expect(guards).toMatchObject({ nodes: [{ node: 1, listenOverflows: 0 }, { node: 2 }], foreign: { enginesGone: [] } });
+  const { nodes: effects, sampledSec } = guards as GuardRecord;
+  expect(sampledSec).toBeGreaterThan(4);
+  expect(effects.every(({ cpuSec }) => cpuSec! > 0.05 && cpuSec! < 10)).toBe(true);
+  expect(evidence?.wallClocks?.map(({ node }) => node)).toEqual([1, 2]);
+  expect(evidence?.wallClocks?.every(({ offsetMs }) => Math.abs(offsetMs) < 100)).toBe(true);
 
   await tamper(nodes[1]!, "DELETE FROM tuple LIMIT 1");
   const { row: tampered } = await activities.collectRun({ run, nodes, startedAt });

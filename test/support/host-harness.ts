@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHostActivities } from "#activities/host-activities";
 import { RemoteHostGuards } from "#activities/guards/host-guards";
+import { LockFiles } from "#activities/fence/lock-files";
 import type { HostDependencies } from "#activities/host-dependencies";
 import type { HostActivities } from "#activities/index";
-import type { RunOutcome } from "#activities/prove-host-clean";
 import type { StepContext } from "#activities/step";
 import { DEFAULT_GUARDS } from "#model/guards";
+import type { RunOutcome } from "#model/reaping";
 import type { NodeHandle, RunSpec, StepProgress } from "#model/run";
 import { FakeNodeDatabases } from "#test/support/fake-node-database";
 import { FakeProvider } from "#test/support/fake-provider";
@@ -39,8 +40,18 @@ export class HostHarness implements Disposable {
       spoolDir: join(this.dir, "spool"),
       keptLogsDir: join(this.dir, "logs"),
       askRunOutcome: (runId) => Promise.resolve(this.outcomes.get(runId) ?? "unknown"),
+      domain: "test",
+      machineFence: new LockFiles(join(this.dir, "locks")),
       currentContext: () => this.#context(),
-      timing: { pollMs: 2, readinessPollMs: 1, answerLimitMs: 200, unresponsiveMs: 40, routeCheckMs: 20 },
+      timing: {
+        pollMs: 2,
+        readinessPollMs: 1,
+        answerLimitMs: 200,
+        unresponsiveMs: 40,
+        routeCheckMs: 20,
+        fencePollMs: 2,
+        fenceWaitMs: 20,
+      },
       guards: new RemoteHostGuards(DEFAULT_GUARDS),
     };
     this.activities = createHostActivities(this.dependencies);
@@ -48,6 +59,16 @@ export class HostHarness implements Disposable {
 
   provision(run: RunSpec): Promise<{ nodes: NodeHandle[]; provisionSec: number }> {
     return this.activities.provisionNodes({ run, deadlineAt: DEADLINE_AT });
+  }
+
+  /** A run's nodes as somebody else would have made them, who asked nobody. */
+  async intrude(run: RunSpec, deadlineAt = DEADLINE_AT): Promise<void> {
+    const { signal } = this.cancellation;
+    await this.provider.ensureRun(run, deadlineAt, signal);
+    for (let index = 1; index <= run.point.nodes; index++) {
+      const { sizing } = run;
+      await this.provider.ensureNode(run, { index, deadlineAt, workerVerifier: "", sizing }, signal);
+    }
   }
 
   /** All steps up to `done`. */

@@ -38,7 +38,7 @@ export interface HostInterval {
 }
 
 /** What one node's environment counted, over the main loop; `null` where it does not tell. */
-export interface NodeEffects {
+interface NodeEffects {
   /** From 1. */
   readonly node: number;
   readonly cpuSec: number | null;
@@ -70,7 +70,7 @@ export type GuardEntry =
   | { readonly type: "interval"; readonly interval: HostInterval; readonly programs: readonly ForeignProgram[] }
   | { readonly type: "end"; readonly engines: readonly string[]; readonly nodes: readonly NodeCounters[] };
 
-export interface ForeignDisturbance {
+interface ForeignDisturbance {
   /** Of all processors, over the time that was sampled. */
   readonly cpuPct: number;
   /** The same over the worst 10 s. */
@@ -111,7 +111,7 @@ export interface GuardRecord {
 /** Nothing is guessed where the host is another machine than the worker's. */
 export type RunGuards = GuardRecord | "not sampled";
 
-export const SAMPLE_COLUMNS = [
+const SAMPLE_COLUMNS = [
   "endMs",
   "sec",
   "busySec",

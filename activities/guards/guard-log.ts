@@ -7,6 +7,7 @@ import type { GuardEntry } from "#model/guards";
 
 export class GuardLog {
   readonly #path: string;
+  #hasWritten = false;
 
   constructor(path: string) {
     this.#path = path;
@@ -18,7 +19,10 @@ export class GuardLog {
 
   append(entry: GuardEntry): void {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-    appendFileSync(this.#path, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+    const line = `${JSON.stringify(entry)}\n`;
+    // A predecessor's last line may have no end.
+    appendFileSync(this.#path, this.#hasWritten ? line : `\n${line}`, { mode: 0o600 });
+    this.#hasWritten = true;
   }
 
   /** A last line that a dying worker did not finish is left out. */

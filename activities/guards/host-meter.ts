@@ -1,7 +1,7 @@
 /** Looks at this machine twice and says what happened in between. Reads /proc and cgroups only; some milliseconds a look. */
 
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   parseCgroupCpu,
   parseCgroupPlace,
@@ -20,6 +20,7 @@ import type { NodeHandle } from "#model/run";
 const PROGRAMS_KEPT = 5;
 /** A program that used less says nothing, and there are many. */
 const LEAST_PROGRAM_SEC = 0.02;
+const NAME_LENGTH = 32;
 
 type HostCounters = Pick<
   HostInterval,
@@ -114,7 +115,7 @@ function intervalBetween(before: Look, after: Look): HostInterval {
 function programsBetween(before: Look, after: Look): ForeignProgram[] {
   const usedBefore = new Map(before.ownership.foreign.map((one) => [keyOf(one), one.cpuSec]));
   return after.ownership.foreign
-    .map((one) => ({ name: shownName(one.name), cpuSec: one.cpuSec - (usedBefore.get(keyOf(one)) ?? 0) }))
+    .map((one) => ({ name: shownName(one), cpuSec: one.cpuSec - (usedBefore.get(keyOf(one)) ?? 0) }))
     .filter(({ cpuSec }) => cpuSec >= LEAST_PROGRAM_SEC)
     .toSorted((a, b) => b.cpuSec - a.cpuSec)
     .slice(0, PROGRAMS_KEPT);
@@ -122,8 +123,11 @@ function programsBetween(before: Look, after: Look): ForeignProgram[] {
 
 const keyOf = ({ pid, startTicks }: Process): string => `${pid} ${startTicks}`;
 
-/** Anybody may choose a program's name, and it ends up in a reason. */
-const shownName = (name: string): string => name.replaceAll(/[^\w.:/() +-]/g, "?");
+/** Anybody may choose a program's name, and it ends up in a reason. Node calls all that it runs by one name. */
+function shownName({ name, args }: Process): string {
+  const told = name === "MainThread" ? basename(args[0] ?? "") || name : name;
+  return told.replaceAll(/[^\w.:/() +-]/g, "?").slice(0, NAME_LENGTH);
+}
 
 function readHostCounters(): HostCounters {
   const pressure = readIfThere("/proc/pressure/cpu");

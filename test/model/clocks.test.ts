@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clockDriftOf } from "#model/clocks";
+import { clockDriftOf, wallClocksOf } from "#model/clocks";
 import type { ClockSample } from "#model/node-protocol";
 
 const sample = (peer: number, monotonicSec: number, databaseSec: number, roundTripUs = 100): ClockSample => ({
@@ -39,4 +39,18 @@ test("without a database sampled on both ends nothing is known", () => {
   expect(clockDriftOf({ elapsedSec: 1, clocksAtRelease: [sample(1, 0, 0)], clocksAtEnd: [sample(2, 1, 1)] })).toBe(
     undefined,
   );
+});
+
+test("a wall clock that is five minutes ahead is recorded with its node", () => {
+  const offsets = wallClocksOf(measured([{}, { offsetSec: 300 }, {}])).map(({ offsetMs }) => Math.round(offsetMs));
+  expect(offsets).toEqual([0, 300_000, 0]);
+});
+
+test("a wall clock that runs 5 % fast is recorded with its rate", () => {
+  const clocks = wallClocksOf(measured([{}, { rate: 1.05 }, {}]));
+  expect(clocks.map(({ fasterPct }) => Math.round(fasterPct))).toEqual([0, 5, 0]);
+});
+
+test("where no clock was sampled none is recorded", () => {
+  expect(wallClocksOf({ clocksAtRelease: [], clocksAtEnd: [] })).toEqual([]);
 });

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { DEFAULT_GUARDS } from "#model/guards";
+import type { OwnEffects, RunGuards } from "#model/guards";
 import { judgeRun } from "#model/judgement";
 import type { RunMeasurements } from "#model/judgement";
 import type { ClockSample, NodeResult } from "#model/node-protocol";
@@ -106,6 +108,59 @@ test("a monotonic clock that is 5 % off is INVALID(clock), and 0.1 % is recorded
   expect(fast.status).toBe("INVALID");
   expect(fast.reason).toMatch(/^clock: elapsed time is 100\.\d ms off.*node 2/);
   expect(judgeRun(withResult(measured, 2, { clocksAtEnd: driftBy(0.001, result) })).status).toBe("VALID");
+});
+
+const wallClockOff = (clocks: readonly ClockSample[], peer: number, offsetUs: number) =>
+  clocks.map((one) => (one.peer === peer ? Object.assign({ ...one }, { databaseUs: one.databaseUs + offsetUs }) : one));
+
+test("a node whose wall clock is five minutes off changes no duration", async () => {
+  const measured = await measuredRun(run);
+  const results = measured.results.map((result) =>
+    Object.assign(
+      { ...result },
+      {
+        clocksAtRelease: wallClockOff(result.clocksAtRelease, 3, 300e6),
+        clocksAtEnd: wallClockOff(result.clocksAtEnd, 3, 300e6),
+      },
+    ),
+  );
+  expect(judgeRun({ ...measured, results })).toEqual(judgeRun(measured));
+});
+
+/** Others had this share of the host's CPU, for a while that one. */
+const guardsWith = (cpuPct: number, worstCpuPct = cpuPct, enginesGone: readonly string[] = []): RunGuards => {
+  const foreign = { cpuPct, worstCpuPct, enginesGone, programs: [] };
+  return { cpus: 2, sampledSec: 2, foreign, own: {} as OwnEffects, nodes: [], samples: { columns: [], rows: [] } };
+};
+const thresholds = { ...DEFAULT_GUARDS, foreignCpuPct: 25 };
+
+const foreign: [string, RunGuards, string, RegExp][] = [
+  ["nobody else", guardsWith(3), "VALID", /^$/],
+  ["43 % of others", guardsWith(43), "INVALID", /^noisy host: 43 % of the host's CPU was foreign, limit 25 %; stop/],
+  ["a burst", guardsWith(20, 60), "SUSPECT", /^load burst: 60 % .* for 10 s, limit 25 %/],
+  [
+    "another engine at the end",
+    guardsWith(3, 3, ["dockerd, process 1,"]),
+    "INVALID",
+    /^engine restart: dockerd, process 1/,
+  ],
+  ["a host elsewhere", "not sampled", "VALID", /^$/],
+];
+test.for(foreign)("with %s on the host the data is proven all the same", async ([, guards, status, reason]) => {
+  const row = judgeRun({ ...(await measuredRun(run)), guards, thresholds });
+  expect(row).toMatchObject({ status, consistent: true });
+  expect(row.reason).toMatch(reason);
+});
+
+test("a noisy host explains a gap, and outweighs a replaced connection", async () => {
+  const disturbed = withResult(await measuredRun(run), 1, { longestGapMs: 3000, reconnects: 2 });
+  expect(judgeRun({ ...disturbed, guards: guardsWith(43), thresholds }).reason).toMatch(/^noisy host/);
+  expect(judgeRun({ ...disturbed, guards: guardsWith(3), thresholds }).reason).toMatch(/^gap/);
+});
+
+test("the operator's limit for gaps counts", async () => {
+  const paused = withResult(await measuredRun(run), 1, { longestGapMs: 1500 });
+  expect(judgeRun({ ...paused, thresholds: { ...thresholds, gapMs: 2000 } }).status).toBe("VALID");
 });
 
 test("a missing proof is a bug, not a verdict", async () => {

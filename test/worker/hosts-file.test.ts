@@ -68,6 +68,16 @@ const mistakes: [what: string, text: string, line: RegExp][] = [
     GOOD.replace("nodes: 64", "nodes: 257"),
     /limits\.nodes: got 257; must be an integer 1\.\.256/,
   ],
+  [
+    "a guard above 100 %",
+    `${GOOD}guards: { foreign_cpu_pct: 101 }`,
+    /:6:11: guards\.foreign_cpu_pct: got 101; must be an integer 1\.\.100/,
+  ],
+  [
+    "an unknown guard",
+    `${GOOD}guards: { foreign_cpu_pc: 1 }`,
+    /:6:11: guards\.foreign_cpu_pc: .*did you mean foreign_cpu_pct/,
+  ],
   ["a limit in words", GOOD.replace("nodes: 64", "nodes: many"), /limits\.nodes: got "many"; must be an integer/],
   ["no secret file", GOOD.replace(/ +secret_file.*\n/, ""), /hosts\.local\.secret_file: got nothing; must be the path/],
   ["no hosts", "limits: { nodes: 3 }", /hosts: got nothing/],

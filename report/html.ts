@@ -60,6 +60,7 @@ export function formatHtml(data: ReportData, plots: readonly InlinePlot[]): stri
       <body>
         ${pageHead(data)} ${section("Figures", plots.map(figure))} ${section("Points", pointsTable(data))}
         ${section("Phases", phasesTable(data))} ${section("Environments", environmentsTable(data))}
+        ${data.effects.length > 0 ? section("What the load did to its environment", effectsTable(data)) : ""}
         ${section("Reproduce", reproduction(data))} ${section("Runs", runsTable(data))}
         ${section("How to read this", GLOSSARY)}
       </body>
@@ -181,6 +182,19 @@ function environmentsTable({ environments, facts, rows }: ReportData): Markup {
         </tbody>
       </table>
     </div>`;
+}
+
+/** Lines with nothing in them say as much as the others: the load did nothing of the kind. */
+function effectsTable({ rows, points, effects }: ReportData): Markup {
+  const columns = [...factorColumns(rows), ...effects];
+  return html`<p>
+      The largest of each point's runs, sampled on the host during the main loop. Recorded, not held against a run:
+      drops, overflows, throttling and waiting are what its own load did. Wall clocks measure nothing here.
+    </p>
+    ${table(
+      columns.map(({ title, align, text }) => ({ title, isNumber: align === "right", cell: text })),
+      points,
+    )}`;
 }
 
 function reproduction({ spec, sweep, rows }: ReportData): Markup {

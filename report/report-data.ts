@@ -2,17 +2,19 @@
 
 import { summarisePoints, type PointSummary } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
-import type { PreparedEnvironment, RunEvidence, SweepRecord } from "#model/run";
+import type { PreparedEnvironment, SweepRecord } from "#model/run";
 import type { Spec } from "#model/spec";
 import { findThresholdMisses, type ThresholdMiss } from "#model/thresholds";
 import { formatMemory } from "#model/units";
+import { effectColumns, type SampledEvidence } from "#report/environment-effects";
+import type { PointColumn } from "#report/point-columns";
 
 export interface ReportInput {
   readonly sweep: SweepRecord;
   /** In the order they were measured. */
   readonly rows: readonly RunRow[];
-  /** Of the runs that have some; the facts of the environments come from it. */
-  readonly evidence: readonly Pick<RunEvidence, "run">[];
+  /** Of the runs that have some; the facts of the environments come from it, and what the load did to them. */
+  readonly evidence: readonly SampledEvidence[];
 }
 
 export interface ReportData {
@@ -23,6 +25,8 @@ export interface ReportData {
   readonly misses: readonly ThresholdMiss[];
   readonly environments: readonly PreparedEnvironment[];
   readonly facts: readonly FactLine[];
+  /** None where no run was sampled. */
+  readonly effects: readonly PointColumn[];
 }
 
 /** One fact of every environment. */
@@ -39,7 +43,16 @@ export function prepareReport({ sweep, rows, evidence }: ReportInput): ReportDat
   const byName = new Map(evidence.map(({ run }) => [run.environment.name, run.environment]));
   const environments = [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const misses = findThresholdMisses(spec.thresholds, points);
-  return { sweep, spec, rows, points, misses, environments, facts: compareFacts(environments) };
+  return {
+    sweep,
+    spec,
+    rows,
+    points,
+    misses,
+    environments,
+    facts: compareFacts(environments),
+    effects: effectColumns(evidence),
+  };
 }
 
 /** The declared traits first, then the recorded facts by name. */

@@ -29,7 +29,7 @@ export function createTemporalActivities({
   }: Parameters<TemporalActivities["requestHost"]>[0]): ReturnType<TemporalActivities["requestHost"]> {
     const queue = await signalQueue(client, host, REQUEST_HOST_SIGNAL, request);
     try {
-      const { prospects } = await queue.query<HostQueueView, []>(GET_HOST_QUEUE_QUERY);
+      const { prospects } = await queue.query<HostQueueView>(GET_HOST_QUEUE_QUERY);
       const prospect = prospects.find(({ holder }) => holder === request.holder);
       return prospect === undefined ? {} : { prospect };
     } catch {

@@ -19,6 +19,13 @@ export const tupleCountOf = ({ ratePerMin, durationSec }: Pick<Point, "ratePerMi
 export const expectedSecOf = (point: Pick<Point, "ratePerMin" | "durationSec">): number =>
   (tupleCountOf(point) * 60) / point.ratePerMin;
 
+/** One run from provision to teardown, in seconds. */
+export function estimatedSecOf(point: Point, warmupSec: number): number {
+  const rows = point.nodes * point.nodes * tupleCountOf(point);
+  const overheadSec = RUN_OVERHEAD_SEC + NODE_OVERHEAD_SEC * point.nodes + PROOF_SEC_PER_ROW * rows;
+  return overheadSec + warmupSec + expectedSecOf(point);
+}
+
 /** A run before its first attempt: which repetition of which point. */
 export interface PlannedRun {
   /** `Point.index`. */
@@ -147,12 +154,7 @@ function environmentOf(point: Point, { environments }: Spec): Environment {
 function planPoint(point: Point, spec: Spec): PointPlan {
   const load = loadOf(point, spec);
   const needed = sizeDatabase(load);
-  const estimatedSec =
-    RUN_OVERHEAD_SEC +
-    NODE_OVERHEAD_SEC * point.nodes +
-    spec.warmupSec +
-    expectedSecOf(point) +
-    PROOF_SEC_PER_ROW * point.nodes * load.rowsPerDatabase;
+  const estimatedSec = estimatedSecOf(point, spec.warmupSec);
   return {
     point,
     sizing: { ...needed, ramDiskMib: environmentOf(point, spec).ramDiskMib ?? needed.ramDiskMib },

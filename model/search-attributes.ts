@@ -2,7 +2,7 @@
 
 export const SEARCH_ATTRIBUTES = {
   MeshbenchSweep: "Keyword",
-  /** `QUEUED`, `RUNNING`, then the run's `RunStatus`; of a sweep `OPEN`, then `DONE` or `CANCELLED`. */
+  /** `QUEUED`, `RUNNING`, then the run's `RunStatus`; of a sweep `OPEN` or `PAUSED`, then `DONE` or `CANCELLED`. */
   MeshbenchStatus: "Keyword",
   MeshbenchEnvironment: "Keyword",
   MeshbenchHost: "Keyword",

@@ -1,12 +1,18 @@
 /** One run of the paper's experiment, from an empty host to its row in the results store. */
 
-import { CancellationScope, CancelledFailure, log, upsertSearchAttributes } from "@temporalio/workflow";
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  log,
+  upsertSearchAttributes,
+} from "@temporalio/workflow";
 import type { RunRow } from "#model/result-row";
 import type { RunSpec, Step } from "#model/run";
 import { rowOfUnfinishedRun } from "#model/run-row";
 import type { PartialMeasurement } from "#model/run-row";
 import { HostLease } from "#workflows/host-lease";
-import type { BenchmarkRunInput } from "#workflows/messages";
+import type { BenchmarkRunInput, EarlierRun } from "#workflows/messages";
 import { failureOf } from "#workflows/run-failure";
 import { RunJournal } from "#workflows/run-journal";
 import { runAttributes, statusAttribute } from "#workflows/search-attributes";
@@ -28,20 +34,21 @@ export async function benchmarkRunWorkflow(input: BenchmarkRunInput): Promise<Ru
   const journal = new RunJournal(run);
   const lease = new HostLease(input);
   upsertSearchAttributes([...runAttributes(run), statusAttribute("QUEUED")]);
-  const measuredRow = await measure(run, lease, journal);
+  const measuredRow = await measure(input, lease, journal);
   const row = await CancellationScope.nonCancellable(() => wrapUp(run, measuredRow, lease, journal));
   if (row.status === "CANCELLED") throw new CancelledFailure(row.reason);
   return row;
 }
 
 /** Never throws: whatever breaks off a run becomes its row. */
-async function measure(run: RunSpec, lease: HostLease, journal: RunJournal): Promise<RunRow> {
+async function measure(input: BenchmarkRunInput, lease: HostLease, journal: RunJournal): Promise<RunRow> {
+  const { run } = input;
   let startedMs = Date.now();
   try {
-    await lease.take();
+    await lease.take((prospect) => journal.waiting(prospect));
     startedMs = Date.now();
     upsertSearchAttributes([statusAttribute("RUNNING")]);
-    return await passThroughPhases(run, startedMs, journal);
+    return await passThroughPhases(input, startedMs, journal);
   } catch (error) {
     const deadlineMs = startedMs + run.deadlineSec * 1000;
     // A step that could not hear of the cancellation, since its worker is dead, ends in a time-out.
@@ -56,7 +63,11 @@ async function measure(run: RunSpec, lease: HostLease, journal: RunJournal): Pro
 }
 
 /** The phases of the paper, between its nodes' creation and their proof. */
-async function passThroughPhases(run: RunSpec, startedMs: number, journal: RunJournal): Promise<RunRow> {
+async function passThroughPhases(
+  { run, earlier }: BenchmarkRunInput,
+  startedMs: number,
+  journal: RunJournal,
+): Promise<RunRow> {
   const deadlineMs = startedMs + run.deadlineSec * 1000;
   const phase = (step: Step) => {
     journal.begin(step);
@@ -64,7 +75,9 @@ async function passThroughPhases(run: RunSpec, startedMs: number, journal: RunJo
   };
 
   const deadlineAt = new Date(deadlineMs).toISOString();
-  const { nodes, provisionSec } = await phase("provision").provisionNodes({ run, deadlineAt });
+  const provision = phase("provision");
+  if (earlier !== undefined) requireAllOrNone(run, earlier, await provision.findNodes({ run }));
+  const { nodes, provisionSec } = await provision.provisionNodes({ run, deadlineAt });
   // These attach to what already runs: the nodes go on without us, so a second attempt measures nothing twice.
   await phase("sync").passBarrier({ run, nodes });
   await phase("main").followMainLoop({ run, nodes });
@@ -76,6 +89,19 @@ async function passThroughPhases(run: RunSpec, startedMs: number, journal: RunJo
   // Before teardown: should there be no room for it, the nodes still have it.
   await keepEvidence(run, evidenceParts);
   return { ...row, provision_s: provisionSec };
+}
+
+/**
+ * A run that was interrupted goes on with its nodes, which did not need it. Where some are gone it cannot: new ones would
+ * come late to a main loop that is under way.
+ * @throws {ApplicationFailure} `node lost`; `history lost` where nothing is left of a run that was there.
+ */
+function requireAllOrNone(run: RunSpec, earlier: EarlierRun, { found }: { found: number }): void {
+  const { nodes } = run.point;
+  if (found === nodes || (found === 0 && earlier === "unknown")) return;
+  const kind = found === 0 ? "history lost" : "node lost";
+  const message = `the run was interrupted, and ${found} of its ${nodes} nodes are left`;
+  throw ApplicationFailure.create({ type: kind, message, nonRetryable: true, details: [{ kind, message }] });
 }
 
 async function keepEvidence(run: RunSpec, parts: number): Promise<void> {

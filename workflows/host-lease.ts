@@ -2,13 +2,18 @@
 
 import { condition, getExternalWorkflowHandle, log, setHandler, workflowInfo } from "@temporalio/workflow";
 import { hostWorkflowId } from "#model/ids";
+import type { Prospect } from "#model/host-outlook";
 import type { HostRequest } from "#model/host-queue";
-import { hostGrantedSignal, leaveLineSignal, releaseHostSignal } from "#workflows/messages";
+import { estimatedSecOf } from "#model/plan";
+import { comeBackSignal, hostGrantedSignal, leaveLineSignal, releaseHostSignal } from "#workflows/messages";
 import type { BenchmarkRunInput } from "#workflows/messages";
 import { temporalActivities } from "#workflows/step-options";
 
-/** A queue that somebody terminated has forgotten who waits; asking again starts a new one. */
-const ASK_AGAIN_AFTER = "10 minutes";
+/**
+ * A queue that somebody terminated has forgotten who waits; asking again starts a new one, and tells how long it may yet
+ * take. Seldom after a while: a run that waits for days must not fill its history with that.
+ */
+const askAgainAfterMs = (timesAsked: number): number => Math.min(2 ** timesAsked, 10) * 60_000;
 
 export class HostLease {
   readonly #host: string;
@@ -17,7 +22,8 @@ export class HostLease {
 
   constructor({ run, place }: BenchmarkRunInput) {
     const { workflowId, startTime } = workflowInfo();
-    const ownPlace = { owner: workflowId, priority: 0, arrivedAt: startTime.toISOString() };
+    const estimate = { estimatedSec: estimatedSecOf(run.point, run.warmupSec), laterSec: 0 };
+    const ownPlace = { owner: workflowId, priority: 0, arrivedAt: startTime.toISOString(), ...estimate };
     this.#host = run.environment.host;
     this.#request = { ...(place ?? ownPlace), holder: workflowId };
     setHandler(hostGrantedSignal, () => {
@@ -29,11 +35,15 @@ export class HostLease {
     return this.#isGranted;
   }
 
-  /** Until the host is this run's alone, and proven clean. */
-  async take(): Promise<void> {
-    while (!this.#isGranted) {
-      await temporalActivities.requestHost({ host: this.#host, request: this.#request });
-      await condition(() => this.#isGranted, ASK_AGAIN_AFTER);
+  /**
+   * Until the host is this run's alone, and proven clean.
+   * @param onWaiting - Hears now and then how the line looks from here.
+   */
+  async take(onWaiting: (prospect: Prospect) => void): Promise<void> {
+    for (let timesAsked = 0; !this.#isGranted; timesAsked++) {
+      const { prospect } = await temporalActivities.requestHost({ host: this.#host, request: this.#request });
+      if (prospect !== undefined) onWaiting(prospect);
+      await condition(() => this.#isGranted, askAgainAfterMs(timesAsked));
     }
   }
 
@@ -46,6 +56,9 @@ export class HostLease {
 
 export const leaveLine = (host: string, owner: string): Promise<void> =>
   tellQueue(host, (queue) => queue.signal(leaveLineSignal, { owner }));
+
+export const comeBack = (host: string, owner: string): Promise<void> =>
+  tellQueue(host, (queue) => queue.signal(comeBackSignal, { owner }));
 
 /** A queue that has ended holds nothing to give back. */
 async function tellQueue(

@@ -12,14 +12,19 @@ import {
   sleep,
   workflowInfo,
 } from "@temporalio/workflow";
+import { describeHost, prospectsOf, viewOf } from "#model/host-outlook";
+import type { Prospect } from "#model/host-outlook";
 import { advance, isIdle, newHostQueue, workflowsToWatch } from "#model/host-queue";
 import type { HostQueue, HostQueueEvent } from "#model/host-queue";
+import { runIdOfWorkflow, runWorkflowId } from "#model/ids";
 import {
+  comeBackSignal,
   getHostQueueQuery,
   hostGrantedSignal,
   leaveLineSignal,
   releaseHostSignal,
   requestHostSignal,
+  standAsideSignal,
 } from "#workflows/messages";
 import type { HostQueueInput } from "#workflows/messages";
 import { failureOf } from "#workflows/run-failure";
@@ -33,10 +38,12 @@ const PROVE_KEPT_AFTER = "1 minute";
 /** Leases the host to one run at a time, and proves it clean before the next. */
 export async function hostQueueWorkflow({ host, carried }: HostQueueInput): Promise<void> {
   const desk = new LeaseDesk(carried ?? newHostQueue(host, new Date().toISOString()));
-  setHandler(getHostQueueQuery, () => desk.queue);
+  setHandler(getHostQueueQuery, () => viewOf(desk.queue, new Date().toISOString()));
   setHandler(requestHostSignal, (request) => desk.take({ type: "requested", ...request }));
   setHandler(releaseHostSignal, (message) => desk.take({ type: "released", ...message }));
   setHandler(leaveLineSignal, ({ owner }) => desk.take({ type: "left", owner }));
+  setHandler(standAsideSignal, ({ owner }) => desk.take({ type: "stoodAside", owner }));
+  setHandler(comeBackSignal, ({ owner }) => desk.take({ type: "cameBack", owner }));
 
   for (;;) {
     await desk.tellGranted();
@@ -80,24 +87,26 @@ class LeaseDesk {
 
   async proveClean(): Promise<void> {
     const { keptRunIds } = this.queue;
-    const left = await this.#findLeftovers();
-    this.take({ type: "proven", left });
-    if (left.length === 0) return;
+    const proof = await this.#findLeftovers();
+    this.take({ type: "proven", ...proof });
+    if (this.queue.now.state !== "draining") return;
     const isWanted = () => this.queue.line.length > 0;
     if (isWanted() || keptRunIds.length === 0) await sleep(PROVE_AGAIN_AFTER);
     else await condition(isWanted, PROVE_KEPT_AFTER);
   }
 
   /** A proof that fails is none: whoever waits goes on waiting, and sees why. */
-  async #findLeftovers(): Promise<readonly string[]> {
-    const { host, keptRunIds } = this.queue;
+  async #findLeftovers(): Promise<{ left: readonly string[]; occupant?: string }> {
+    const { host, keptRunIds, line } = this.queue;
+    const waitingRunIds = line.flatMap(({ wanted }) => (wanted === undefined ? [] : [runIdOfWorkflow(wanted.holder)]));
     try {
-      const { left } = await proofActivities(host).proveHostClean({ host, keptRunIds: [...keptRunIds] });
-      return left;
+      const proof = { host, keptRunIds: [...keptRunIds], waitingRunIds };
+      const { left, occupant } = await proofActivities(host).proveHostClean(proof);
+      return occupant === undefined ? { left } : { left, occupant: runWorkflowId(occupant) };
     } catch (error) {
       if (isCancellation(error)) throw error;
       const { kind, message } = failureOf(error, { host }, false);
-      return [`not proven clean: ${kind}: ${message}`];
+      return { left: [`not proven clean: ${kind}: ${message}`] };
     }
   }
 
@@ -121,22 +130,12 @@ class LeaseDesk {
   }
 
   #show(): void {
-    const { host, now, line } = this.queue;
-    const waiting = line.map(({ wanted, owner }, i) => `${i + 1}. ${wanted?.holder ?? `${owner}, between two runs`}`);
-    setCurrentDetails([describeState(host, now), ...waiting].join("\n\n"));
+    const waiting = prospectsOf(this.queue, new Date().toISOString()).map(describeProspect);
+    setCurrentDetails([describeHost(this.queue), ...waiting].join("\n\n"));
   }
 }
 
-function describeState(host: string, now: HostQueue["now"]): string {
-  switch (now.state) {
-    case "free":
-      return `${host} is free`;
-    case "leased":
-      return `${host} is leased to **${now.holder}** since ${now.since}`;
-    case "draining":
-      return [
-        `${host} is being proven clean since ${now.since}, by a worker that polls host-${host}`,
-        ...now.left,
-      ].join("\n\n");
-  }
+function describeProspect({ owner, holder, position, waitingFor, estimatedStartAt }: Prospect): string {
+  const start = estimatedStartAt === undefined ? "" : `, about ${estimatedStartAt}`;
+  return `${position ?? "–"}. ${holder ?? owner}${start}: ${waitingFor}`;
 }

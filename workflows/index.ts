@@ -2,4 +2,5 @@
 
 export { benchmarkRunWorkflow } from "#workflows/benchmark-run";
 export { hostQueueWorkflow } from "#workflows/host-queue";
+export { reapHostWorkflow } from "#workflows/reap-host";
 export { sweepWorkflow } from "#workflows/sweep";

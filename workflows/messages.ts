@@ -3,13 +3,15 @@
  * constant's without its suffix.
  */
 
-import { defineQuery, defineSignal } from "@temporalio/workflow";
+import { defineQuery, defineSignal, defineUpdate } from "@temporalio/workflow";
 import type { RunStatus } from "#model/errors";
-import { REQUEST_HOST_SIGNAL } from "#model/host-queue";
+import type { HostQueueView, Prospect } from "#model/host-outlook";
+import { GET_HOST_QUEUE_QUERY, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#model/host-queue";
 import type { HostQueue, HostRequest } from "#model/host-queue";
 import type { PackedPlan } from "#model/packed-plan";
 import type { RunRow } from "#model/result-row";
 import type { PreparedEnvironment, RunSpec, Step } from "#model/run";
+import type { RepeatableStatus, WorkItem } from "#model/sweep-work";
 
 /** Workflow id `sweep-<sweepId>`, task queue `meshbench`. */
 export interface SweepInput {
@@ -17,23 +19,56 @@ export interface SweepInput {
   readonly plan: PackedPlan;
   /** Commit of the checkout that queued it, or "". */
   readonly sourceSha: string;
+  /** Of the plan, by whoever queued the sweep: when it is resumed, the stored plan has to be the same. */
+  readonly configHash?: string;
   /** In line for a host, greater goes first; 0 unless said. */
   readonly priority?: number;
+  /** An earlier workflow of this sweep has ended: what it left unfinished is measured, or some of it again. */
+  readonly resumed?: ResumedSweep;
   /** Where the workflow goes on after it moved to a new history. */
   readonly carried?: CarriedSweep;
 }
 
+/** What an earlier workflow of the sweep pinned. */
+export interface ResumedSweep {
+  /** When the sweep first began: UTC, ISO 8601. */
+  readonly startedAt: string;
+  /** Empty where it ended before they were prepared. */
+  readonly environments: readonly PreparedEnvironment[];
+  /** Fresh attempts of repetitions whose latest one ended like this; absent: what is not finished. */
+  readonly only?: readonly RepeatableStatus[];
+}
+
+/** A repetition to measure. `earlier`: how the workflow of this very attempt ended that may have left nodes. */
+export interface SweepTask extends WorkItem {
+  readonly earlier?: EarlierRun;
+}
+
+/** `ended`: its workflow was there and left no row. `unknown`: Temporal knows of none, or has lost it. */
+export type EarlierRun = "ended" | "unknown";
+
 /** What a sweep knows beside its plan. */
 export interface CarriedSweep {
-  /** UTC, ISO 8601. */
+  /** When the sweep first began: UTC, ISO 8601. */
   readonly startedAt: string;
+  /** When it got in line, the same for an un-paused one: UTC, ISO 8601. */
+  readonly arrivedAt: string;
+  readonly isPaused: boolean;
   /** By name, in the spec's order. */
   readonly environments: readonly PreparedEnvironment[];
-  /** How many runs each host has behind it, in the plan's order. */
-  readonly runsDoneByHost: Readonly<Record<string, number>>;
+  /** What is left to measure, in the plan's order; as values only, since there may be 500. */
+  readonly tasks: readonly PackedTask[];
   readonly statusCounts: StatusCounts;
   readonly lastRows: readonly RunRow[];
 }
+
+export type PackedTask = readonly [
+  point: number,
+  repetition: number,
+  attempt: number,
+  used: number,
+  earlier?: EarlierRun,
+];
 
 /** Rows by status, every attempt counted. */
 export type StatusCounts = Readonly<Partial<Record<RunStatus, number>>>;
@@ -48,8 +83,12 @@ export interface SweepSummary {
 export interface BenchmarkRunInput {
   readonly run: RunSpec;
   /** The sweep's place in line; absent: the run queues for itself. */
-  readonly place?: Pick<HostRequest, "owner" | "priority" | "arrivedAt">;
+  readonly place?: RunPlace;
+  /** An earlier workflow of this run may have left nodes, to go on with. */
+  readonly earlier?: EarlierRun;
 }
+
+export type RunPlace = Omit<HostRequest, "holder">;
 
 /** Workflow id `host-<host>`, task queue `meshbench`; started by the first request and done when nobody is in line. */
 export interface HostQueueInput {
@@ -62,6 +101,8 @@ export interface SweepProgress {
   readonly runsPlanned: number;
   /** Planned runs whose last attempt has ended. */
   readonly runsDone: number;
+  /** No further run starts; the current one, if any, ends as usual. */
+  readonly isPaused: boolean;
   /** By the plan's estimate, the run under way counted as a whole. */
   readonly secLeft: number;
   readonly statusCounts: StatusCounts;
@@ -76,12 +117,22 @@ export interface RunProgress {
   readonly step: Step | "queued" | "recorded";
   /** UTC, ISO 8601. */
   readonly stepStartedAt: string;
+  /** While it is queued: how the line looked when it last asked. */
+  readonly prospect?: Prospect;
 }
 
 export const getSweepProgressQuery = defineQuery<SweepProgress>("getSweepProgress");
 export const getRunProgressQuery = defineQuery<RunProgress>("getRunProgress");
-/** Who has the host, who waits in which order, and since when. */
-export const getHostQueueQuery = defineQuery<HostQueue>("getHostQueue");
+/** Who has the host, who waits in which order, for what, since when, and about how long. */
+export const getHostQueueQuery = defineQuery<HostQueueView>(GET_HOST_QUEUE_QUERY);
+
+/**
+ * Start no further run; the current one ends as usual. The sweep stands aside in the hosts' queues until it is resumed.
+ * Answers how many runs are left. Asked again, it changes nothing.
+ */
+export const pauseSweepUpdate = defineUpdate<{ runsLeft: number; wasPaused: boolean }>("pauseSweep");
+/** Go on, with the rank in line that the sweep had. Answers how many runs are left. Asked again, it changes nothing. */
+export const resumeSweepUpdate = defineUpdate<{ runsLeft: number; wasPaused: boolean }>("resumeSweep");
 
 /** To a host's queue, by `requestHost`: this run wants the host. Sent again, it changes nothing but is answered again. */
 export const requestHostSignal = defineSignal<[HostRequest]>(REQUEST_HOST_SIGNAL);
@@ -89,5 +140,8 @@ export const requestHostSignal = defineSignal<[HostRequest]>(REQUEST_HOST_SIGNAL
 export const releaseHostSignal = defineSignal<[{ holder: string; keptRunId?: string }]>("releaseHost");
 /** To a host's queue: this sweep needs no more runs here. */
 export const leaveLineSignal = defineSignal<[{ owner: string }]>("leaveLine");
+/** To a host's queue: this sweep is paused, and everyone passes it until it is back. */
+export const standAsideSignal = defineSignal<[{ owner: string }]>(STAND_ASIDE_SIGNAL);
+export const comeBackSignal = defineSignal<[{ owner: string }]>("comeBack");
 /** To a run: it has the host. May come twice. */
 export const hostGrantedSignal = defineSignal("hostGranted");

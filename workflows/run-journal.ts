@@ -1,6 +1,8 @@
 /** Where a run stands: its query's answer, its page in Temporal, and how long each step took. */
 
 import { setCurrentDetails, setHandler } from "@temporalio/workflow";
+import type { Prospect } from "#model/host-outlook";
+import { hostWorkflowId } from "#model/ids";
 import type { RunSpec, Step } from "#model/run";
 import type { PartialMeasurement } from "#model/run-row";
 import { getRunProgressQuery } from "#workflows/messages";
@@ -20,6 +22,8 @@ export class RunJournal {
   readonly #stepsDone: { step: string; tookSec: number }[] = [];
   #step: RunProgress["step"] = "queued";
   #startedMs = Date.now();
+  /** How the line looked when it was last asked. */
+  #prospect: Prospect | undefined;
 
   constructor(run: RunSpec) {
     this.#run = run;
@@ -27,6 +31,7 @@ export class RunJournal {
       runId: run.runId,
       step: this.#step,
       stepStartedAt: new Date(this.#startedMs).toISOString(),
+      ...(this.#step === "queued" && this.#prospect && { prospect: this.#prospect }),
     }));
     this.#show();
   }
@@ -47,6 +52,11 @@ export class RunJournal {
     return Object.fromEntries(columns) as PartialMeasurement;
   }
 
+  waiting(prospect: Prospect): void {
+    this.#prospect = prospect;
+    this.#show();
+  }
+
   begin(step: RunProgress["step"]): void {
     const nowMs = Date.now();
     this.#stepsDone.push({ step: this.#step, tookSec: (nowMs - this.#startedMs) / 1000 });
@@ -62,10 +72,19 @@ export class RunJournal {
 
   #describeStep(): string {
     const { host } = this.#run.environment;
-    if (this.#step === "queued") return `waiting in line for host ${host}`;
+    if (this.#step === "queued") return [`waiting in line for host ${host}`, ...this.#describeLine()].join("\n\n");
     if (this.#step === "recorded") return "done, the row is stored";
     const since = new Date(this.#startedMs).toISOString();
     return `**${this.#step}** since ${since}, by the worker of ${host} or waiting for one (task queue host-${host})`;
+  }
+
+  #describeLine(): string[] {
+    if (this.#prospect === undefined) return [];
+    const { position, waitingFor, estimatedStartAt } = this.#prospect;
+    const { host } = this.#run.environment;
+    const place = position === undefined ? [] : [`place ${position}`];
+    const start = estimatedStartAt === undefined ? [] : [`starts about ${estimatedStartAt}`];
+    return [[...place, ...start, waitingFor].join("; "), `the newest word on this: workflow ${hostWorkflowId(host)}`];
   }
 }
 

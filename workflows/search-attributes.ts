@@ -20,7 +20,7 @@ const int = (name: AttributeName<"Int">, value: number): SearchAttributePair => 
   value,
 });
 
-export const statusAttribute = (status: "OPEN" | "DONE" | "QUEUED" | "RUNNING" | RunStatus) =>
+export const statusAttribute = (status: "OPEN" | "PAUSED" | "DONE" | "QUEUED" | "RUNNING" | RunStatus) =>
   keyword("MeshbenchStatus", status);
 
 export const runAttributes = ({ sweepId, point, environment }: RunSpec): SearchAttributePair[] => [

@@ -83,6 +83,27 @@ export const preparationActivities = (host: string): Proxies<HostActivities> =>
 export const proofActivities = (host: string): Proxies<HostActivities> =>
   hostActivities(host, { startToCloseTimeout: "2 minutes", retry: RETRY_FOREVER });
 
+/** Once: the next pass comes soon, and nobody waits for this one. */
+export const reaperActivities = (host: string): Proxies<HostActivities> =>
+  hostActivities(host, { scheduleToCloseTimeout: "2 minutes", retry: { maximumAttempts: 1 } });
+
+export const ledgerActivities: Proxies<Pick<StoreActivities, "settleLedger">> = proxyActivities<StoreActivities>({
+  taskQueue: STORE_QUEUE,
+  scheduleToCloseTimeout: "1 minute",
+  retry: { maximumAttempts: 1 },
+});
+
+/** Before anything is created: without its entry in the ledger a run does not begin. */
+export const intentActivities = (run: RunSpec): Proxies<Pick<StoreActivities, "saveIntent">> =>
+  proxyActivities<StoreActivities>({
+    taskQueue: STORE_QUEUE,
+    summary: summariseStep("provision", run),
+    startToCloseTimeout: STORE_STEP_LIMIT,
+    scheduleToStartTimeout: NO_WORKER_AFTER,
+    scheduleToCloseTimeout: COLLECT_LIMIT,
+    retry: RETRY_WITHIN_LIMIT,
+  });
+
 /** @param limit - None for rows: a run ends once its row is stored, however long the store is away. */
 export const storeActivities = (limit?: Duration): Proxies<StoreActivities> =>
   proxyActivities<StoreActivities>({
@@ -95,20 +116,18 @@ export const storeActivities = (limit?: Duration): Proxies<StoreActivities> =>
 export const evidenceActivities = (): Proxies<StoreActivities> => storeActivities(COLLECT_LIMIT);
 
 /** Answered within a second; a worker that died over it is missed soon. */
-export const temporalActivities: Proxies<Pick<TemporalActivities, "requestHost">> = proxyActivities<TemporalActivities>(
-  {
+export const temporalActivities: Proxies<Pick<TemporalActivities, "requestHost" | "standAside">> =
+  proxyActivities<TemporalActivities>({
     taskQueue: WORKFLOW_QUEUE,
     startToCloseTimeout: "10 seconds",
     retry: RETRY_FOREVER,
-  },
-);
+  });
 
 /** Takes as long as what it watches. */
-export const watchActivities: Proxies<Pick<TemporalActivities, "watchWorkflows">> = proxyActivities<TemporalActivities>(
-  {
+export const watchActivities: Proxies<Pick<TemporalActivities, "watchWorkflows" | "awaitWorkflowsEnded">> =
+  proxyActivities<TemporalActivities>({
     taskQueue: WORKFLOW_QUEUE,
     startToCloseTimeout: "1 hour",
     heartbeatTimeout: "15 seconds",
     retry: RETRY_FOREVER,
-  },
-);
+  });

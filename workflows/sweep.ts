@@ -1,7 +1,6 @@
 /** A set of runs from one spec: one at a time on each host, in the plan's order, until every repetition has its run. */
 
 import {
-  ApplicationFailure,
   CancellationScope,
   ChildWorkflowFailure,
   continueAsNew,
@@ -10,20 +9,25 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from "@temporalio/workflow";
-import { formatReason } from "#model/errors";
 import { runIdOf, runWorkflowId, sweepWorkflowId } from "#model/ids";
-import type { PlannedRun } from "#model/plan";
 import type { RunRow } from "#model/result-row";
-import type { PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
+import type { RunSpec, SweepRecord } from "#model/run";
 import { deservesFreshRun, rowOfUnfinishedRun } from "#model/run-row";
-import type { Environment } from "#model/spec";
 import { benchmarkRunWorkflow } from "#workflows/benchmark-run";
 import { leaveLine } from "#workflows/host-lease";
-import type { SweepInput, SweepSummary } from "#workflows/messages";
-import { failureOf } from "#workflows/run-failure";
-import { describeRun, describeRunFully, statusAttribute, sweepAttributes } from "#workflows/search-attributes";
-import { preparationActivities, storeActivities } from "#workflows/step-options";
+import type { BenchmarkRunInput, RunPlace, SweepInput, SweepSummary, SweepTask } from "#workflows/messages";
+import { describeRun, describeRunFully, statusAttribute } from "#workflows/search-attributes";
+import { storeActivities } from "#workflows/step-options";
 import { SweepJournal } from "#workflows/sweep-journal";
+import { openSweep } from "#workflows/sweep-opening";
+import { SweepPause } from "#workflows/sweep-pause";
+import { saveSweep } from "#workflows/sweep-record";
+
+interface Sweep {
+  readonly input: SweepInput;
+  readonly journal: SweepJournal;
+  readonly pause: SweepPause;
+}
 
 /**
  * Pins the environments, then measures. Hosts go on beside each other, each with its own part of the order.
@@ -32,88 +36,66 @@ import { SweepJournal } from "#workflows/sweep-journal";
  */
 export async function sweepWorkflow(input: SweepInput): Promise<SweepSummary> {
   const journal = new SweepJournal(input);
+  const pause = new SweepPause(input, journal);
+  const sweep = { input, journal, pause };
+  CancellationScope.current().cancelRequested.catch(() => pause.refuseFromNow());
   try {
     if (input.carried === undefined) await openSweep(input, journal);
     // Settled, not all: where one host's part breaks off, the others' runs still have to be torn down.
-    const parts = await Promise.allSettled(journal.hosts.map((host) => measureOn(host, input, journal)));
+    const parts = await Promise.allSettled(journal.hosts.map((host) => measureOn(host, sweep)));
     for (const part of parts) if (part.status === "rejected") throw part.reason;
   } catch (error) {
     const status = isCancellation(error) ? "CANCELLED" : "FAILED";
-    await CancellationScope.nonCancellable(() => closeSweep(input, journal, status));
+    await CancellationScope.nonCancellable(() => closeSweep(sweep, status));
     throw error;
   }
-  if (journal.hasRunsLeft) await continueAsNew<typeof sweepWorkflow>({ ...input, carried: journal.carried });
-  await closeSweep(input, journal, "DONE");
+  if (journal.runsLeft > 0) {
+    await pause.settled();
+    await continueAsNew<typeof sweepWorkflow>({ ...input, carried: journal.carried });
+  }
+  await closeSweep(sweep, "DONE");
   return journal.summary;
 }
 
-async function openSweep(input: SweepInput, journal: SweepJournal): Promise<void> {
-  upsertSearchAttributes([...sweepAttributes(input.sweepId), statusAttribute("OPEN")]);
-  await saveSweep(input, journal, "OPEN");
-  journal.prepared(await prepareEnvironments(input.plan.spec.environments));
-}
-
 async function closeSweep(
-  input: SweepInput,
-  journal: SweepJournal,
-  status: Exclude<SweepRecord["status"], "OPEN">,
+  { input, journal, pause }: Sweep,
+  status: Exclude<SweepRecord["status"], "OPEN" | "PAUSED">,
 ): Promise<void> {
+  pause.refuseFromNow();
+  await pause.settled();
   for (const host of journal.hosts) await leaveLine(host, sweepWorkflowId(input.sweepId));
   await saveSweep(input, journal, status);
   upsertSearchAttributes([statusAttribute(status)]);
 }
 
-async function saveSweep(input: SweepInput, journal: SweepJournal, status: SweepRecord["status"]): Promise<void> {
-  const { sweepId, plan } = input;
-  const { startedAt, runsPlanned } = journal;
-  const record = { sweepId, name: plan.spec.name, startedAt, status, runsPlanned };
-  await storeActivities().saveSweep({ sweep: { ...record, specJson: JSON.stringify(plan.spec) } });
-}
-
-/** Image and facts are looked up once, so that all runs of the sweep have the same. */
-async function prepareEnvironments(environments: readonly Environment[]): Promise<PreparedEnvironment[]> {
-  const prepared: PreparedEnvironment[] = [];
-  for (const environment of environments) {
-    try {
-      prepared.push(await preparationActivities(environment.host).prepareEnvironment({ environment }));
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      throw preparationFailure(error, environment);
-    }
-  }
-  return prepared;
-}
-
-function preparationFailure(error: unknown, { name, host }: Environment): ApplicationFailure {
-  const failure = failureOf(error, { host, step: `preparing environment ${name}` }, false);
-  const message = formatReason(failure.kind, failure.message, failure);
-  return ApplicationFailure.create({ type: failure.kind, message, nonRetryable: true, details: [failure] });
-}
-
 /** Ends early where the history grows long: what is left goes on in a new one. */
-async function measureOn(host: string, input: SweepInput, journal: SweepJournal): Promise<void> {
-  for (const planned of journal.runsLeft(host)) {
+async function measureOn(host: string, sweep: Sweep): Promise<void> {
+  for (const task of sweep.journal.tasksOn(host)) {
+    await sweep.pause.untilGoing();
     if (workflowInfo().continueAsNewSuggested) return;
-    await measureRepetition(planned, input, journal);
-    journal.done(host);
+    await measureRepetition(task, host, sweep);
+    sweep.journal.done(task);
   }
 }
 
 /** A fresh run takes the place of one that did not count, as far as the spec's `attempts` go. */
-async function measureRepetition(planned: PlannedRun, input: SweepInput, journal: SweepJournal): Promise<void> {
-  const { attempts } = input.plan.spec;
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    const row = await measureOnce(runSpecOf(planned, attempt, input, journal), input, journal);
+async function measureRepetition(task: SweepTask, host: string, sweep: Sweep): Promise<void> {
+  const { attempts } = sweep.input.plan.spec;
+  for (let { used, attempt, earlier } = task; used < attempts; used++, attempt++, earlier = undefined) {
+    await sweep.pause.untilGoing();
+    const run = runSpecOf({ ...task, attempt }, sweep);
+    const row = await measureOnce({ run, place: placeOf(run, host, sweep), ...(earlier && { earlier }) }, sweep);
     if (row === undefined || !deservesFreshRun(row)) return;
   }
 }
 
 /** @returns `undefined` where the run alone was cancelled. */
-async function measureOnce(run: RunSpec, input: SweepInput, journal: SweepJournal): Promise<RunRow | undefined> {
+async function measureOnce(input: BenchmarkRunInput, { journal }: Sweep): Promise<RunRow | undefined> {
+  const { run } = input;
   const startedAt = new Date().toISOString();
   journal.begun(run.runId);
   try {
-    const row = await startRun(run, input, journal);
+    const row = await startRun(input);
     journal.ended(run.runId, row.status, row);
     return row;
   } catch (error) {
@@ -129,15 +111,26 @@ async function measureOnce(run: RunSpec, input: SweepInput, journal: SweepJourna
 }
 
 /** As a child, so that a sweep that is terminated still tears its run down. */
-async function startRun(run: RunSpec, { priority = 0 }: SweepInput, { startedAt }: SweepJournal): Promise<RunRow> {
-  const place = { owner: workflowInfo().workflowId, priority, arrivedAt: startedAt };
+async function startRun(input: BenchmarkRunInput): Promise<RunRow> {
   return executeChild(benchmarkRunWorkflow, {
-    workflowId: runWorkflowId(run.runId),
-    args: [{ run, place }],
+    workflowId: runWorkflowId(input.run.runId),
+    args: [input],
     parentClosePolicy: "REQUEST_CANCEL",
-    staticSummary: describeRun(run),
-    staticDetails: describeRunFully(run),
+    staticSummary: describeRun(input.run),
+    staticDetails: describeRunFully(input.run),
   });
+}
+
+/** All runs of a sweep stand in line at its one place. */
+function placeOf({ point }: RunSpec, host: string, { input, journal }: Sweep): RunPlace {
+  const { estimatedSec } = journal.point(point.index);
+  return {
+    owner: sweepWorkflowId(input.sweepId),
+    priority: input.priority ?? 0,
+    arrivedAt: journal.arrivedAt,
+    estimatedSec,
+    laterSec: journal.secLeftOn(host) - estimatedSec,
+  };
 }
 
 /** A run's workflow records its own row, unless it was terminated or could not start. */
@@ -150,11 +143,11 @@ async function recordLostRun(run: RunSpec, startedAt: string, error: unknown): P
   return row;
 }
 
-function runSpecOf(planned: PlannedRun, attempt: number, input: SweepInput, journal: SweepJournal): RunSpec {
+function runSpecOf(task: SweepTask, { input, journal }: Sweep): RunSpec {
   const { sweepId, sourceSha, plan } = input;
   const { seed, warmupSec, observe, keep } = plan.spec;
-  const { point, sizing, deadlineSec } = journal.point(planned.point);
-  const { repetition } = planned;
+  const { point, sizing, deadlineSec } = journal.point(task.point);
+  const { repetition, attempt } = task;
   return {
     runId: runIdOf({ sweepId, point: point.index, repetition, attempt }),
     sweepId,

@@ -12,10 +12,11 @@ import { withHeartbeats } from "#activities/step";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import { askTemporalForRun, createTemporalActivities } from "#activities/temporal";
 import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
-import type { HostQueue } from "#model/host-queue";
+import type { HostQueueView } from "#model/host-outlook";
 import type { RunRow } from "#model/result-row";
 import type { RunSpec, SweepRecord } from "#model/run";
-import { rowOfUnfinishedRun } from "#model/run-row";
+import type { SweepPin } from "#model/sweep-pin";
+import { pastAttemptOf, rowOfUnfinishedRun } from "#model/run-row";
 import { getHostQueueQuery } from "#workflows/messages";
 import type { SweepInput, SweepSummary } from "#workflows/messages";
 import { bundleWorkflows, startTemporal, TEST_IDENTITY } from "#test/support/temporal";
@@ -48,6 +49,8 @@ export class FakeHost {
   readonly overlaps: string[] = [];
   /** Rows that `collectRun` answers instead of a VALID one, by run id. */
   readonly verdicts = new Map<string, Partial<RunRow>>();
+  /** Of an interrupted run's nodes; all of them unless said. */
+  nodesLeft: number | undefined;
   readonly #interferences: Interference[] = [];
   readonly #askRun: (runId: string) => Promise<string>;
 
@@ -112,6 +115,10 @@ export class FakeHost {
           isolation: "container",
           facts: {},
         })),
+      findNodes: ({ run }) =>
+        this.#step("findNodes", run.runId, () => ({
+          found: this.nodes.has(run.runId) ? (this.nodesLeft ?? run.point.nodes) : 0,
+        })),
       provisionNodes: ({ run, deadlineAt }) =>
         this.#step("provisionNodes", run.runId, () => {
           for (const other of this.nodes.keys()) {
@@ -132,7 +139,7 @@ export class FakeHost {
       destroyNodes: ({ runId }) =>
         this.#step("destroyNodes", runId, () => ({ removed: this.nodes.delete(runId) ? 1 : 0, teardownSec: 0.25 })),
       readNodeLogs: ({ runId }) => this.#step("readNodeLogs", runId, () => ({ text: "" })),
-      proveHostClean: ({ host, keptRunIds }) =>
+      proveHostClean: ({ host, keptRunIds, waitingRunIds = [] }) =>
         this.#step("proveHostClean", host, async () => {
           let removed = 0;
           for (const [runId, deadlineAt] of this.nodes) {
@@ -140,8 +147,12 @@ export class FakeHost {
             const isLeftover = !keptRunIds.includes(runId) && (await this.#askRun(runId)) === "ended";
             if (isPast || isLeftover) removed += this.nodes.delete(runId) ? 1 : 0;
           }
-          return { removed, left: [...this.nodes.keys()] };
+          const occupant = waitingRunIds.find((runId) => this.nodes.has(runId));
+          const left = [...this.nodes.keys()].filter((runId) => runId !== occupant);
+          return { removed, left, ...(occupant !== undefined && { occupant }) };
         }),
+      reapHost: ({ host }) =>
+        this.#step("reapHost", host, () => ({ removed: 0, remainingRunIds: [...this.nodes.keys()] })),
     };
   }
 }
@@ -151,6 +162,10 @@ export class FakeStore {
   readonly rows: RunRow[] = [];
   readonly sweeps: SweepRecord[] = [];
   readonly evidence = new Map<string, string[]>();
+  /** Runs that may have left something, with their deadlines. */
+  readonly openIntents = new Map<string, string>();
+  /** Hosts whose part of the ledger was settled, in order. */
+  readonly settled: string[] = [];
 
   rowsOf(runId: string): RunRow[] {
     return this.rows.filter(({ run_id }) => run_id === runId);
@@ -161,13 +176,30 @@ export class FakeStore {
     return this.rows.filter(({ sweep_id }) => sweep_id === sweepId).map(({ run_id, status }) => `${run_id} ${status}`);
   }
 
+  /** As they changed. */
   statusesOf(sweepId: string): string[] {
-    return this.sweeps.filter((sweep) => sweep.sweepId === sweepId).map(({ status }) => status);
+    const statuses = this.sweeps.filter((sweep) => sweep.sweepId === sweepId).map(({ status }) => status);
+    return statuses.filter((status, i) => status !== statuses[i - 1]);
+  }
+
+  /** What the sweep pinned last. */
+  pinOf(sweepId: string): SweepPin {
+    const pins = this.sweeps.filter((sweep) => sweep.sweepId === sweepId).map(({ pinJson }) => pinJson);
+    return JSON.parse(pins.findLast((pin) => pin !== undefined) ?? "null") as SweepPin;
   }
 
   activities(): StoreActivities {
     return {
       saveSweep: async ({ sweep }) => void this.sweeps.push(sweep),
+      readAttempts: async ({ sweepId }) => ({
+        attempts: this.rows.filter(({ sweep_id }) => sweep_id === sweepId).map((row) => pastAttemptOf(row)),
+      }),
+      saveIntent: async ({ intent: { run, deadlineAt } }) => void this.openIntents.set(run.runId, deadlineAt),
+      closeIntent: async ({ runId }) => void this.openIntents.delete(runId),
+      settleLedger: async ({ host }) => {
+        this.settled.push(host);
+        return { lostRunIds: [] };
+      },
       saveRun: async ({ row }) => void this.rows.push(row),
       saveEvidencePart: async ({ runId, data }) => {
         this.evidence.set(runId, [...(this.evidence.get(runId) ?? []), data]);
@@ -224,7 +256,7 @@ export class WorkflowHarness {
     });
   }
 
-  hostQueue(host: string): Promise<HostQueue> {
+  hostQueue(host: string): Promise<HostQueueView> {
     return this.client.workflow.getHandle(hostWorkflowId(host)).query(getHostQueueQuery);
   }
 

@@ -5,7 +5,7 @@ import { BenchError } from "#model/errors";
 import { hostWorkflowId, runWorkflowId, sweepWorkflowId } from "#model/ids";
 import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
-import { getSweepProgressQuery } from "#workflows/messages";
+import { getSweepProgressQuery, requestHostSignal } from "#workflows/messages";
 import type { SweepInput } from "#workflows/messages";
 import { recordHistory } from "#test/support/recorded-histories";
 import { samplePlan, sampleEnvironment } from "#test/support/sample-plan";
@@ -203,7 +203,8 @@ test("the queue of a host moves to a new history without forgetting anyone", asy
   const { runId } = await queue.describe();
   const before = await harness.hostQueue(host.id);
   await Promise.all(Array.from({ length: 50 }, () => queue.signal("releaseHost", { holder: "run-of-nobody" })));
-  await queue.signal("requestHost", { owner: "sweep-nobody", holder: "run-nobody", priority: 0, arrivedAt: "9999" });
+  const place = { owner: "sweep-nobody", priority: 0, arrivedAt: "9999", estimatedSec: 1, laterSec: 0 };
+  await queue.signal(requestHostSignal, { holder: "run-nobody", ...place });
   await vi.waitFor(async () => expect((await queue.describe()).runId).not.toBe(runId), SOON);
   expect((await harness.hostQueue(host.id)).now).toEqual(before.now);
   release();

@@ -1,0 +1,36 @@
+/** What the results store knows of a sweep: where it stands, and all that it needs to go on in another workflow. */
+
+import { PROTOCOL_VERSION } from "#model/node-protocol";
+import type { SweepRecord } from "#model/run";
+import type { SweepPin } from "#model/sweep-pin";
+import type { SweepInput } from "#workflows/messages";
+import { storeActivities } from "#workflows/step-options";
+import type { SweepJournal } from "#workflows/sweep-journal";
+
+/** What was pinned before stays as it is. */
+export async function saveSweep(
+  input: SweepInput,
+  journal: SweepJournal,
+  status: SweepRecord["status"],
+  pin?: SweepPin,
+): Promise<void> {
+  const { sweepId, plan } = input;
+  const { startedAt, runsPlanned } = journal;
+  const specJson = JSON.stringify(plan.spec);
+  const record: SweepRecord = { sweepId, name: plan.spec.name, startedAt, status, specJson, runsPlanned };
+  const sweep = pin === undefined ? record : { ...record, pinJson: JSON.stringify(pin) };
+  await storeActivities().saveSweep({ sweep });
+}
+
+/** @param journal - Its environments are pinned as far as they are prepared. */
+export function pinOf({ plan, configHash = "", sourceSha, priority = 0 }: SweepInput, journal: SweepJournal): SweepPin {
+  const { spec: _, ...tables } = plan;
+  return {
+    plan: tables,
+    configHash,
+    protocol: PROTOCOL_VERSION,
+    sourceSha,
+    priority,
+    environments: journal.environments,
+  };
+}

@@ -7,7 +7,12 @@ import { NodeWatch } from "#activities/node-watch";
 import type { ReportProgress, StepContext } from "#activities/step";
 import { sleep } from "#activities/timing";
 import { expectedSecOf, tupleCountOf } from "#model/plan";
-import type { NodeHandle, RunSpec } from "#model/run";
+import type { NodeHandle, Point, RunSpec } from "#model/run";
+
+/** The release is known a moment before t0. */
+const LEAD_MS = 1000;
+/** Of a loop that takes longer than expected, `observe: off` looks into the databases each so many polls. */
+const LATE_LOOK_POLLS = 5;
 
 interface FollowedRun {
   readonly run: RunSpec;
@@ -26,16 +31,14 @@ export async function followMainLoop(
   const guardWatch = dependencies.guards.watch(new EvidenceSpool(dependencies.spoolDir).guardLogPath(run.runId), nodes);
   try {
     await withWatch(dependencies, followed, context.signal, async (watch) => {
-      if (run.observe === "off") {
-        await followFromOutside(watch, context.scheduledAtMs + expectedSecOf(run.point) * 1000, {
-          pollMs: dependencies.timing.pollMs,
-          signal: context.signal,
-        });
-      }
-      await watch.followUntil("finalise", () => {
+      const onLook = () => {
         const tuples = watch.progress.values().reduce((sum, { tuplesLocal }) => sum + tuplesLocal, 0);
         report({ nodesDone: watch.countAtLeast("finalise"), tuples, tuplesExpected });
-      });
+      };
+      if (run.observe === "on") return watch.followUntil("finalise", onLook);
+      const expectedEndMs = context.scheduledAtMs + LEAD_MS + 1000 * latestEndSec(run.point);
+      const { pollMs } = dependencies.timing;
+      return followUnobserved(watch, nodes.length, { expectedEndMs, pollMs, signal: context.signal, onLook });
     });
   } finally {
     guardWatch.stop();
@@ -69,14 +72,31 @@ async function withWatch(
   }
 }
 
-/** With `observe: off` no database is asked before the loop is expected to end. */
-async function followFromOutside(
+/** From t0, where every tuple is on time; a staggered node begins less than a batch later. */
+const latestEndSec = (point: Point): number =>
+  expectedSecOf(point) + (point.phase === "staggered" ? (point.aggregation * 60) / point.ratePerMin : 0);
+
+interface UnobservedFollowing {
+  /** Milliseconds since 1970. */
+  readonly expectedEndMs: number;
+  readonly pollMs: number;
+  readonly signal: AbortSignal;
+  readonly onLook: () => void;
+}
+
+/** No database is asked before the loop should have ended, and seldom after; who is gone shows from outside. */
+async function followUnobserved(
   watch: NodeWatch,
-  untilMs: number,
-  { pollMs, signal }: { readonly pollMs: number; readonly signal: AbortSignal },
+  nodeCount: number,
+  { expectedEndMs, pollMs, signal, onLook }: UnobservedFollowing,
 ): Promise<void> {
-  while (Date.now() < untilMs) {
-    await watch.lookFromOutside();
-    await sleep(pollMs, signal);
+  for (let nextMs = expectedEndMs; ; nextMs = Date.now() + LATE_LOOK_POLLS * pollMs) {
+    while (Date.now() < nextMs) {
+      await watch.lookFromOutside();
+      await sleep(pollMs, signal);
+    }
+    await watch.look();
+    onLook();
+    if (watch.countAtLeast("finalise") === nodeCount) return;
   }
 }

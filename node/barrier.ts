@@ -23,6 +23,8 @@ export interface BarrierInput {
   readonly release: Release;
   /** On the node's clock. */
   readonly deadlineUs: number;
+  /** Called once this node sees the release: `agreed`, that is a while before t0. */
+  readonly onReleased: () => void;
 }
 
 export interface BarrierPass {
@@ -44,7 +46,8 @@ export function passBarrier(input: BarrierInput): Promise<BarrierPass> {
   });
 }
 
-async function waitForRelease({ coordination, nodeCount, release, deadlineUs }: BarrierInput): Promise<BarrierPass> {
+async function waitForRelease(input: BarrierInput): Promise<BarrierPass> {
+  const { coordination, nodeCount, release, deadlineUs, onReleased } = input;
   await coordination.enter();
   let view = await coordination.look();
   let polls = 1;
@@ -57,6 +60,7 @@ async function waitForRelease({ coordination, nodeCount, release, deadlineUs }: 
     polls++;
     clock.add(view.clock);
   }
+  onReleased();
   const agreedUs = clock.toMonotonicUs(view.releasedAtUs);
   if (release === "agreed") await sleepUntil(agreedUs);
   const leftUs = nowUs();

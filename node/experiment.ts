@@ -49,7 +49,8 @@ export async function takePart({ assignment, own, progress, stretch }: Experimen
   await progress.enter("barrier");
   const coordination = createCoordination(mesh.master, runId, nodeIndex);
   const enteredUs = nowUs();
-  const pass = await passBarrier({ coordination, nodeCount: peers.length, release, deadlineUs });
+  const onReleased = () => progress.released();
+  const pass = await passBarrier({ coordination, nodeCount: peers.length, release, deadlineUs, onReleased });
 
   const record = new LoopRecord();
   const unfollow = progress.follow(record, assignment.observe === "on");

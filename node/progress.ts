@@ -27,14 +27,16 @@ export class Progress {
     return this.#write(phase);
   }
 
+  /** The barrier is open. Not waited for: with an agreed release it is written before t0, and the main loop left alone. */
+  released(): void {
+    this.#showMain();
+  }
+
   /** From now on these counts are shown, and with `live` once a second. Call what it returns when the loop is over. */
   follow(counts: TupleCounts, live: boolean): () => void {
     this.#counts = counts;
     if (!live) return () => {};
-    // A database that is gone ends the main loop itself, with a better message than this one.
-    const show = () => void this.#write("main").catch(() => {});
-    const timer = setInterval(show, EVERY_MS);
-    show();
+    const timer = setInterval(() => this.#showMain(), EVERY_MS);
     return () => clearInterval(timer);
   }
 
@@ -44,6 +46,11 @@ export class Progress {
 
   fail(failure: NodeFailure): Promise<void> {
     return this.#write("failed", { failure });
+  }
+
+  /** A database that is gone ends the main loop itself, with a better message than this one. */
+  #showMain(): void {
+    this.#write("main").catch(() => {});
   }
 
   async #write(phase: NodePhase, { result, failure }: Outcome = {}): Promise<void> {

@@ -77,7 +77,7 @@ test("with `observe: off` no database is asked before the loop should have ended
   using host = new HostHarness({ stepOnRead: false });
   const nodes = await inMainLoop(host);
   const unobserved = { ...run, observe: "off" as const };
-  host.scheduledAtMs = Date.now() - 1950; // of 2 s
+  host.scheduledAtMs = Date.now() - 2950; // 2 s and one for what lies between the release and t0
   host.databases.stepTo(run.runId, "finalise");
   const connections = countReads(host);
   const followed = host.activities.followMainLoop({ run: unobserved, nodes });
@@ -87,6 +87,19 @@ test("with `observe: off` no database is asked before the loop should have ended
   expect(connections.reads).toBe(0);
   await followed;
   expect(connections.reads).toBe(3);
+});
+
+test("with `observe: off` a late loop is looked into seldom, and its step ends with it", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  host.scheduledAtMs = Date.now() - 60_000;
+  const connections = countReads(host);
+  const followed = host.activities.followMainLoop({ run: { ...run, observe: "off" }, nodes });
+  await expect.poll(() => connections.reads, { interval: 1 }).toBeGreaterThanOrEqual(9);
+  const inspections = host.provider.calls.filter((call) => call === "inspectNodes").length;
+  expect(inspections).toBeGreaterThan(connections.reads / 3 + 2);
+  host.databases.stepTo(run.runId, "finalise");
+  await followed;
 });
 
 test("an engine that is away does not end a run whose nodes go on", async () => {

@@ -31,9 +31,15 @@ class FakeMaster {
   }
 }
 
-function enterAs(master: FakeMaster, nodeIndex: number, nodeCount: number, release: Release = "agreed", withinSec = 5) {
+function enterAs(
+  master: FakeMaster,
+  nodeIndex: number,
+  nodeCount: number,
+  release: Release = "agreed",
+  { withinSec = 5, onReleased = () => {} } = {},
+) {
   const deadlineUs = nowUs() + 1_000_000 * withinSec;
-  return passBarrier({ coordination: master.coordinationOf(nodeIndex), nodeCount, release, deadlineUs });
+  return passBarrier({ coordination: master.coordinationOf(nodeIndex), nodeCount, release, deadlineUs, onReleased });
 }
 
 test("agreed: all nodes start at the one instant, however late they saw it", async () => {
@@ -50,6 +56,13 @@ test("agreed: the instant leaves time for everyone's next two polls", async () =
   const enteredUs = nowUs();
   const { startUs } = await enterAs(new FakeMaster(), 1, 1);
   expect(startUs - enteredUs).toBeGreaterThan(2 * 50_000);
+});
+
+test("agreed: the release is told once, and long enough before t0 to be written by then", async () => {
+  const toldUs: number[] = [];
+  const { startUs } = await enterAs(new FakeMaster(), 1, 1, "agreed", { onReleased: () => toldUs.push(nowUs()) });
+  expect(toldUs).toHaveLength(1);
+  expect(startUs - toldUs[0]!).toBeGreaterThan(50_000);
 });
 
 test("polled: a node starts when it sees the release", async () => {
@@ -69,7 +82,7 @@ test("a fast node that is already gone strands nobody", async () => {
 test("at the deadline a node names those that are missing", async () => {
   const master = new FakeMaster();
   await master.coordinationOf(4).enter();
-  await expect(enterAs(master, 2, 4, "agreed", 0.05)).rejects.toMatchObject({
+  await expect(enterAs(master, 2, 4, "agreed", { withinSec: 0.05 })).rejects.toMatchObject({
     kind: "barrier",
     message: "2 of 4 nodes arrived, nodes 1, 3 are missing",
   });

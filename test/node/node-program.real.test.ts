@@ -73,6 +73,24 @@ test("nodes report what they measured, and left the barrier together", async () 
   expect(Math.max(...left) - Math.min(...left)).toBeLessThan(40_000);
 });
 
+test("with `observe: off` a node shows its release, and nothing more until the main loop is over", async () => {
+  const run: TestRun = { ...RUN, tupleCount: 700, observe: "off" };
+  const [{ connection }] = databases.all as [LocalDatabase];
+  const replacesBefore = await countReplaces(connection);
+  const running = runNodes(databases, run);
+  await expect.poll(async () => readProgress(databases.all[0] as LocalDatabase), POLL).toMatchObject({ phase: "main" });
+  await expectProven(run, await running);
+  // waiting, connecting, warmup, barrier, main, finalise, done; a look each second would be one more.
+  expect((await countReplaces(connection)) - replacesBefore).toBe(7);
+});
+
+async function countReplaces(connection: LocalDatabase["connection"]): Promise<number> {
+  const [[status]] = (await connection.query("SHOW GLOBAL STATUS LIKE 'Com_replace'")) as unknown as [
+    [{ Value: string }],
+  ];
+  return Number(status.Value);
+}
+
 test("a schedule stretched by 5 % shows as a deviation of 5 %", async () => {
   const run = { ...RUN, tupleCount: 1_200 };
   const outcomes = await runNodes(databases, run, { MESHBENCH_TEST: "1", MESHBENCH_STRETCH: "1.05" });

@@ -5,7 +5,7 @@ import type { ContainerCreateOptions, ContainerInspectInfo, HostConfig } from "d
 import { NODE_CAPABILITIES } from "#activities/image/node-image";
 import { ChangedMeanwhileError, EngineError, isStatus } from "#activities/providers/docker-engine";
 import type { DockerEngine } from "#activities/providers/docker-engine";
-import { nodeAddress } from "#activities/providers/docker-network";
+import { gatewayAddress, nodeAddress } from "#activities/providers/docker-network";
 import type { RunNetwork } from "#activities/providers/docker-network";
 import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
 import type { NodeSpec } from "#activities/providers/provider";
@@ -85,6 +85,8 @@ function hostConfig({ point, environment }: RunSpec, { sizing }: NodeSpec, netwo
   return {
     NetworkMode: network.id,
     ...(environment.dns && { Dns: [...environment.dns] }),
+    // What lookups cost is to be paid between nodes: the worker has a time limit, and asks again and again.
+    ...(point.resolve === "reverse" && { ExtraHosts: [`worker:${gatewayAddress(network)}`] }),
     // Not NanoCpus: that one refuses a limit above the host's own CPUs, which is a limit like any other.
     CpuPeriod: CPU_PERIOD_US,
     CpuQuota: Math.round(point.cpus * CPU_PERIOD_US),

@@ -30,6 +30,9 @@ export interface WantedNetwork {
 
 const networkNameOf = (runId: string): string => `meshbench-${runId}`;
 
+/** The engine's own machine in that network: the worker's connections come from there. */
+export const gatewayAddress = ({ subnet }: Pick<RunNetwork, "subnet">): string => addressIn(subnet, 1);
+
 /** Node 1 comes after the gateway, so that its address is the lowest of all nodes. */
 export const nodeAddress = ({ subnet }: RunNetwork, nodeIndex: number): string => addressIn(subnet, nodeIndex + 1);
 
@@ -131,7 +134,7 @@ function networkOptions(wanted: WantedNetwork, subnet: Subnet): NetworkCreateOpt
       "com.docker.network.bridge.enable_icc": "true",
       "com.docker.network.bridge.enable_ip_masquerade": String(wanted.isOpen),
     },
-    IPAM: { Driver: "default", Config: [{ Subnet: formatSubnet(subnet), Gateway: addressIn(subnet, 1) }] },
+    IPAM: { Driver: "default", Config: [{ Subnet: formatSubnet(subnet), Gateway: gatewayAddress({ subnet }) }] },
     Labels: { ...labelsOf(wanted) },
   };
 }

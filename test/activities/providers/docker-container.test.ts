@@ -23,6 +23,12 @@ describe("a node's container", () => {
     expect(optionsOf().Env?.join()).not.toContain("REVERSE");
   });
 
+  test("knows the worker's address where it looks clients up: only peers are to wait for a resolver", () => {
+    const reverse = sampleRun({ point: { resolve: "reverse" } });
+    expect(optionsOf(reverse).HostConfig?.ExtraHosts).toEqual(["worker:198.18.4.1"]);
+    expect(optionsOf().HostConfig?.ExtraHosts).toBeUndefined();
+  });
+
   test("has the environment's RAM disk before the plan's", () => {
     expect(optionsOf().HostConfig?.Tmpfs?.["/ram"]).toBe("size=96m");
     const chosen = sampleRun({ environment: { ramDiskMib: 16 } });

@@ -15,6 +15,7 @@ import type { Spec } from "#model/spec";
 import { findThresholdMisses, formatThreshold } from "#model/thresholds";
 import type { ThresholdMiss } from "#model/thresholds";
 import { formatSweepTable } from "#report/terminal-table";
+import { describeObserved } from "#report/verdict";
 
 type EndedState = Exclude<SweepState, "open">;
 
@@ -61,10 +62,9 @@ const resultsElsewhere = (sweepId: string): UnavailableError =>
 const findMisses = ({ sweep, rows }: SweepRows): ThresholdMiss[] =>
   findThresholdMisses((JSON.parse(sweep.specJson) as Spec).thresholds, summarisePoints(rows));
 
-function describeMiss({ threshold, point, observed }: ThresholdMiss): string {
-  const { environment, mode, nodes, rate_per_min: rate } = point.factors;
-  const found = observed === null ? "no VALID run has the figure" : `found ${Number(observed.toPrecision(4))}`;
-  return `${formatThreshold(threshold)}: ${found} at ${environment} ${mode} N=${nodes} D=${rate}`;
+function describeMiss(miss: ThresholdMiss): string {
+  const { environment, mode, nodes, rate_per_min: rate } = miss.point.factors;
+  return `${formatThreshold(miss.threshold)}: ${describeObserved(miss)} at ${environment} ${mode} N=${nodes} D=${rate}`;
 }
 
 function nextCommands(sweepId: string, rows: readonly RunRow[]): string[] {

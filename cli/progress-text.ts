@@ -1,7 +1,9 @@
 /** How far a sweep is and how a run ended, in a line each. */
 
 import type { RunRow } from "#model/result-row";
+import type { StepProgress } from "#model/run";
 import { formatDuration } from "#model/units";
+import type { HostQueue } from "#model/host-queue";
 import type { RunView } from "#cli/sweep-client";
 import type { SweepProgress } from "#workflows/messages";
 
@@ -9,17 +11,27 @@ import type { SweepProgress } from "#workflows/messages";
 export const describePlace = ({ runsDone, runsPlanned }: SweepProgress): string =>
   `run ${Math.min(runsDone + 1, runsPlanned)}/${runsPlanned}`;
 
-/** `main 45 % (27s)`, `provision 12/64 nodes (2s)`, `collect (1s)` */
-export function describeStep({ run, progress }: RunView, nowMs: number): string {
+/** `main 45 % (27s)`, `provision 12/64 nodes (2s)`, `collect (1s)`, `waits for host local, which still has … (5s)` */
+export function describeStep({ run, progress, queue }: RunView, nowMs: number): string {
   if (run.step === "recorded") return "recorded";
   const since = formatDuration(Math.round(secSince(run.stepStartedAt, nowMs)));
-  const step = run.step === "queued" ? "waits for its host" : run.step;
+  const step = run.step === "queued" ? describeWaiting(queue) : run.step;
   const done = progress?.step === run.step ? describeDone(progress) : "";
   return [step, done, `(${since})`].filter(Boolean).join(" ");
 }
 
+function describeWaiting(queue: HostQueue | undefined): string {
+  if (queue === undefined) return "waits for its host";
+  const { host, now } = queue;
+  if (now.state === "leased") return `waits for host ${host}, where ${now.holder} measures`;
+  if (now.state === "free" || now.left.length === 0) return `waits for host ${host} to be proven clean`;
+  const more = now.left.length > 1 ? ` and ${now.left.length - 1} more` : "";
+  return `waits for host ${host} to be clean of ${now.left[0]}${more}`;
+}
+
 /** Nothing where a step has only begun: `0/4 nodes` is no news. */
-function describeDone({ nodesDone, nodes, tuples, tuplesExpected }: NonNullable<RunView["progress"]>): string {
+function describeDone({ waitingFor, nodesDone, nodes, tuples, tuplesExpected }: StepProgress): string {
+  if (waitingFor !== undefined) return `waits for ${waitingFor}`;
   if (tuples !== undefined && tuplesExpected) return `${Math.floor((100 * tuples) / tuplesExpected)} %`;
   return nodesDone > 0 ? `${nodesDone}/${nodes} nodes` : "";
 }

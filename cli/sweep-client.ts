@@ -2,7 +2,7 @@
 
 import { WorkflowFailedError, WorkflowNotFoundError } from "@temporalio/client";
 import type { Client, WorkflowHandle } from "@temporalio/client";
-import { defaultPayloadConverter } from "@temporalio/common";
+import { defaultPayloadConverter, defineSearchAttributeKey } from "@temporalio/common";
 import type { Payload, QueryDefinition } from "@temporalio/common";
 import { InputError, UnavailableError } from "#model/errors";
 import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
@@ -10,6 +10,7 @@ import type { HostQueue } from "#model/host-queue";
 import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
 import type { StepProgress } from "#model/run";
+import type { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import { formatDuration } from "#model/units";
 import { isQueryUnanswered } from "#worker/temporal-connection";
 import { getHostQueueQuery, getRunProgressQuery, getSweepProgressQuery } from "#workflows/messages";
@@ -137,7 +138,9 @@ export interface RunView {
   readonly title: string;
   readonly run: RunProgress;
   /** The newest that its step has said. */
-  readonly progress?: StepProgress;
+  readonly progress?: StepProgress | undefined;
+  /** While it is queued. */
+  readonly queue?: HostQueue | undefined;
 }
 
 /** @throws {NoAnswerError} */
@@ -147,9 +150,13 @@ export function readRunView(client: Client, runId: string): Promise<RunView | un
     const [run, description] = await Promise.all([ask(handle, getRunProgressQuery), handle.describe()]);
     const title = (await description.staticSummary()) ?? runId;
     const progress = description.raw.pendingActivities?.map(newestHeartbeat).find((details) => details !== undefined);
-    return progress ? { title, run, progress } : { title, run };
+    const host = description.typedSearchAttributes.get(HOST_ATTRIBUTE);
+    const queue = run.step === "queued" && host !== undefined ? await readHostQueue(client, host) : undefined;
+    return { title, run, progress, queue };
   });
 }
+
+const HOST_ATTRIBUTE = defineSearchAttributeKey("MeshbenchHost" satisfies keyof typeof SEARCH_ATTRIBUTES, "KEYWORD");
 
 /** An activity that has not said anything yet has empty details, or none. */
 function newestHeartbeat({ heartbeatDetails }: { heartbeatDetails?: { payloads?: Payload[] | null } | null }) {

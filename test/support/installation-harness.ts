@@ -1,0 +1,201 @@
+/**
+ * An installation of its own, used as a user would: through the CLI, with Temporal, a worker and real nodes. Its host has a
+ * name of its own, so that what other installations run on the same engine is left alone, and all that is this one's found.
+ */
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client, Connection } from "@temporalio/client";
+import Docker from "dockerode";
+import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
+import { readRunView, readSweepProgress } from "#cli/sweep-client";
+import { LABEL, sweepWorkflowId } from "#model/ids";
+import type { SweepDocument } from "#model/result-row";
+import { locateInstallation } from "#worker/installation";
+import { readLocalServices } from "#worker/local-services";
+import type { LocalService } from "#worker/local-services";
+import { runMeshbench, startMeshbench } from "#test/support/meshbench-command";
+import type { CommandResult, RunningCommand } from "#test/support/meshbench-command";
+
+const POLL_MS = 200;
+
+export class InstallationHarness implements AsyncDisposable {
+  readonly home: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly hostId: string;
+  readonly #started: RunningCommand[] = [];
+  readonly #docker = new Docker(resolveDockerEndpoint().options);
+
+  private constructor() {
+    this.home = mkdtempSync(join(tmpdir(), "meshbench-e2e-"));
+    this.hostId = `e2e-${process.pid}`;
+    const { TEMPORAL_ADDRESS: _, TEMPORAL_NAMESPACE: __, ...inherited } = process.env;
+    this.env = { ...inherited, MESHBENCH_HOME: this.home };
+  }
+
+  /** Temporal, a worker, and the host's file; the engine and the image have to be there. */
+  static async up(): Promise<InstallationHarness> {
+    const harness = new InstallationHarness();
+    harness.#writeHostsFile();
+    await harness.expectExit(0, "up");
+    return harness;
+  }
+
+  /** @throws With what it said, where it ends with another exit code. @returns What it printed. */
+  async expectExit(exitCode: number, ...args: readonly string[]): Promise<CommandResult> {
+    const result = await this.run(...args);
+    if (result.exitCode === exitCode) return result;
+    throw new Error(`meshbench ${args.join(" ")}: exit ${result.exitCode}\n${result.stdout}\n${result.stderr}`);
+  }
+
+  run(...args: readonly string[]): Promise<CommandResult> {
+    return runMeshbench(args, this.env);
+  }
+
+  start(...args: readonly string[]): RunningCommand {
+    const command = startMeshbench(args, this.env);
+    this.#started.push(command);
+    return command;
+  }
+
+  /** A spec for this installation's host: two small nodes, two seconds, one repetition, unless `rest` says otherwise. */
+  writeSpec(name: string, rest: Readonly<Record<string, unknown>> = {}): string {
+    const environment = { provider: "docker", host: this.hostId, cpus: 1, memory: "512MiB" };
+    const path = join(this.home, `${name}.yaml`);
+    const spec = {
+      version: 1,
+      name,
+      environments: { containers: environment },
+      nodes: 2,
+      rate: 6000,
+      duration: "2s",
+      warmup: "0s",
+      repetitions: 1,
+      ...rest,
+    };
+    writeFileSync(path, JSON.stringify(spec, null, 2)); // which is YAML
+    return path;
+  }
+
+  environment(): object {
+    return { provider: "docker", host: this.hostId, cpus: 1, memory: "512MiB" };
+  }
+
+  service(name: string): LocalService & { readonly pid: number } {
+    const service = readLocalServices(locateInstallation(this.env))?.services.find((each) => each.name === name);
+    if (!service?.process) throw new Error(`no ${name} runs`);
+    return { ...service, pid: service.process.pid };
+  }
+
+  get supervisorPid(): number {
+    const services = readLocalServices(locateInstallation(this.env));
+    if (!services) throw new Error("no supervisor runs");
+    return services.supervisor.pid;
+  }
+
+  /** Until the sweep's run is in its main loop and has inserted something. Other installations' runs may have to end first. */
+  async untilMainLoop(sweepId: string, limitSec = 120): Promise<void> {
+    await this.#withClient((client) =>
+      until(`${sweepId} is in its main loop`, limitSec, async () => {
+        const { currentRunId } = await readSweepProgress(client, sweepId);
+        const view = currentRunId === undefined ? undefined : await readRunView(client, currentRunId);
+        return view?.run.step === "main" && (view.progress?.tuples ?? 0) > 0;
+      }),
+    );
+  }
+
+  /** As an operator can in Temporal's own tools. */
+  async terminate(sweepId: string, reason: string): Promise<void> {
+    await this.#withClient((client) => client.workflow.getHandle(sweepWorkflowId(sweepId)).terminate(reason));
+  }
+
+  /** @returns A line for each container and network of this installation, whatever its state. */
+  async resources(): Promise<string[]> {
+    const filters = { label: [`${LABEL.host}=${this.hostId}`] };
+    const [containers, networks] = await Promise.all([
+      this.#docker.listContainers({ all: true, filters }),
+      this.#docker.listNetworks({ filters }),
+    ]);
+    return [
+      ...containers.map(({ Names }) => `container ${Names[0]}`),
+      ...networks.map(({ Name }) => `network ${Name}`),
+    ];
+  }
+
+  /** @throws Where anything of it is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      // Those of a test that failed on the way.
+      for (const command of this.#started) command.kill("SIGKILL");
+      await this.expectExit(0, "down", "--force");
+      const left = [
+        ...(await this.resources()),
+        ...this.#processes(),
+        ...this.#filesIn("run"),
+        ...this.#filesIn("spool"),
+        ...this.#filesIn(join("results", "incoming")),
+      ];
+      if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
+    } finally {
+      rmSync(this.home, { recursive: true, force: true });
+    }
+  }
+
+  async #withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
+    const connection = await Connection.connect({ address: this.service("temporal").address ?? "" });
+    try {
+      return await work(new Client({ connection }));
+    } finally {
+      await connection.close();
+    }
+  }
+
+  #writeHostsFile(): void {
+    mkdirSync(this.home, { recursive: true, mode: 0o700 });
+    const docker = { endpoint: resolveDockerEndpoint().url };
+    const hosts = { [this.hostId]: { secret_file: "secrets/host-local", docker } };
+    writeFileSync(join(this.home, "hosts.yaml"), JSON.stringify({ hosts }), { mode: 0o600 });
+  }
+
+  /** Whatever was started with this home, directly or not. */
+  #processes(): string[] {
+    return readdirSync("/proc").flatMap((pid) => {
+      if (!/^\d+$/.test(pid)) return [];
+      try {
+        const environ = readFileSync(`/proc/${pid}/environ`, "latin1");
+        return environ.includes(`MESHBENCH_HOME=${this.home}\0`) ? [`process ${pid}`] : [];
+      } catch {
+        return []; // ended since, or a kernel thread
+      }
+    });
+  }
+
+  #filesIn(dir: string): string[] {
+    try {
+      return readdirSync(join(this.home, dir)).map((name) => join(dir, name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      return [];
+    }
+  }
+}
+
+/** What `run`, `watch` and `status` print with `--json`. */
+export const parseSweep = ({ stdout }: CommandResult): SweepDocument => JSON.parse(stdout) as SweepDocument;
+
+/** @throws After the limit; what the last look failed with, if it did. */
+export async function until(what: string, limitSec: number, isSo: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = performance.now() + limitSec * 1000;
+  let lastError: unknown;
+  while (performance.now() < deadline) {
+    try {
+      if (await isSo()) return;
+    } catch (error) {
+      lastError = error; // such as a sweep that has not begun
+    }
+    await delay(POLL_MS);
+  }
+  throw new Error(`not within ${limitSec} s: ${what}`, { cause: lastError });
+}

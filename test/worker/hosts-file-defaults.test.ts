@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
+import { DEFAULT_GUARDS } from "#model/guards";
+import { readHostsFile } from "#worker/hosts-file";
 import { ensureHostsFile } from "#worker/hosts-file-defaults";
 import { type Installation, locateInstallation } from "#worker/installation";
 
@@ -13,11 +15,17 @@ beforeEach(() => {
 afterEach(() => rmSync(installation.home, { recursive: true }));
 
 test("a new installation offers this machine as host local", () => {
-  ensureHostsFile(installation);
+  ensureHostsFile(installation, undefined, {});
   expect(parse(readFileSync(installation.hostsFile, "utf8"))).toEqual({
     hosts: { local: { secret_file: "secrets/host-local", docker: { endpoint: "unix:///var/run/docker.sock" } } },
     limits: { nodes: 256, runs: 500 },
+    guards: { foreign_cpu_pct: DEFAULT_GUARDS.foreignCpuPct, quiet_wait_s: 60 },
   });
+});
+
+test("in CI, where machines have neighbours, more of the CPU may be foreign", () => {
+  ensureHostsFile(installation, undefined, { CI: "true" });
+  expect(readHostsFile(installation.hostsFile)?.guards.foreign_cpu_pct).toBe(60);
 });
 
 test("only the owner may read the file and the secret", () => {

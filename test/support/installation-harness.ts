@@ -156,7 +156,9 @@ export class InstallationHarness implements AsyncDisposable {
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     const docker = { endpoint: resolveDockerEndpoint().url };
     const hosts = { [this.hostId]: { secret_file: "secrets/host-local", docker } };
-    writeFileSync(join(this.home, "hosts.yaml"), JSON.stringify({ hosts }), { mode: 0o600 });
+    // Tests share their machine with others, which is not what they are about.
+    const guards = { foreign_cpu_pct: 100 };
+    writeFileSync(join(this.home, "hosts.yaml"), JSON.stringify({ hosts, guards }), { mode: 0o600 });
   }
 
   /** Whatever was started with this home, directly or not. */

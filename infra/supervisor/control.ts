@@ -1,6 +1,6 @@
 /** How `up` and `down` deal with the installation's supervisor. */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,9 +8,10 @@ import { UnavailableError } from "#model/errors";
 import type { Installation } from "#worker/installation";
 import { type LocalService, localServicesFile, readLocalServices, readServicesRecord } from "#worker/local-services";
 import { isAlive, type ProcessIdentity } from "#worker/process-identity";
-import { installationId, readPlan, removePlan, writePlan } from "#infra/supervisor/plan";
+import { readPlan, removePlan, writePlan } from "#infra/supervisor/plan";
 import { killGroup } from "#infra/supervisor/process-group";
 import type { ServiceSpec } from "#infra/supervisor/service";
+import { removeUnitEnvironment, startAsUnit } from "#infra/supervisor/unit";
 
 const POLL_MS = 50;
 const SUPERVISOR_START_LIMIT_SEC = 15;
@@ -47,6 +48,7 @@ export async function stopServices(installation: Installation): Promise<string[]
     if (service && isAlive(service)) await killGroup(service.pid, graceSec);
   }
   removePlan(installation);
+  removeUnitEnvironment(installation);
   rmSync(localServicesFile(installation), { force: true });
   return record.services.map(({ name }) => name);
 }
@@ -63,8 +65,7 @@ async function endSupervisor(supervisor: ProcessIdentity, graceSec: number): Pro
 async function startSupervisor(installation: Installation): Promise<void> {
   mkdirSync(installation.runtimeDir, { recursive: true, mode: 0o700 });
   mkdirSync(installation.logsDir, { recursive: true, mode: 0o700 });
-  const isUnit = existsSync("/run/systemd/system") && startAsUnit(installation);
-  if (!isUnit) startDetached(installation);
+  if (!startAsUnit(installation, SUPERVISOR)) startDetached(installation);
   const deadline = performance.now() + SUPERVISOR_START_LIMIT_SEC * 1000;
   while (!readLocalServices(installation)) {
     if (performance.now() > deadline) throw startFailure("supervisor", supervisorLog(installation));
@@ -72,39 +73,15 @@ async function startSupervisor(installation: Installation): Promise<void> {
   }
 }
 
-const SUPERVISOR_MAIN = join(import.meta.dirname, "main.ts");
+const SUPERVISOR = [process.execPath, join(import.meta.dirname, "main.ts")] as const;
 const supervisorLog = ({ logsDir }: Installation) => join(logsDir, "supervisor.log");
 
 function startDetached(installation: Installation): void {
   const log = openSync(supervisorLog(installation), "a", 0o600);
   const env = { ...process.env, MESHBENCH_HOME: installation.home, MESHBENCH_CACHE: installation.cache };
-  spawn(process.execPath, [SUPERVISOR_MAIN], { cwd: "/", detached: true, stdio: ["ignore", log, log], env }).unref();
+  const [program, ...args] = SUPERVISOR;
+  spawn(program, args, { cwd: "/", detached: true, stdio: ["ignore", log, log], env }).unref();
   closeSync(log);
-}
-
-/** What a unit gets of this environment: systemd hands nothing on by itself. */
-const HANDED_ON = /^(?:PATH|HOME|USER|LANG|XDG_\w+|TEMPORAL_\w+|DOCKER_\w+|MESHBENCH_\w+)$/;
-
-/**
- * As a transient unit it survives the end of the login session, and systemd ends all of it should it be killed.
- * @returns False where systemd would not, such as for a user without a session bus.
- */
-function startAsUnit(installation: Installation): boolean {
-  const scope = process.getuid?.() === 0 ? [] : ["--user"];
-  const names = Object.keys(process.env).filter((name) => HANDED_ON.test(name));
-  // A bare name, so that no value shows in the process list.
-  const env = [...names, "MESHBENCH_HOME", "MESHBENCH_CACHE"].map((name) => `--setenv=${name}`);
-  const unit = [`--unit=meshbench-${installationId(installation)}`, "--collect", "--property=KillMode=mixed"];
-  const restart = ["--property=Restart=on-failure", "--property=TimeoutStopSec=120"];
-  const { status } = spawnSync(
-    "systemd-run",
-    [...scope, ...unit, ...restart, ...env, process.execPath, SUPERVISOR_MAIN],
-    {
-      stdio: "ignore",
-      env: { ...process.env, MESHBENCH_HOME: installation.home, MESHBENCH_CACHE: installation.cache },
-    },
-  );
-  return status === 0;
 }
 
 async function untilServiceRuns(installation: Installation, name: string): Promise<void> {

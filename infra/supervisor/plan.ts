@@ -29,11 +29,16 @@ function planFile({ runtimeDir }: Installation): string {
   return join(runtimeDir, "plan.json");
 }
 
-/** Readers see the old or the new content, never a part. Only the owner may read it. */
+/** As `replaceText`, with the content as JSON. */
 export function replaceFile(path: string, content: unknown): void {
+  replaceText(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** Readers see the old or the new text, never a part. Only the owner may read it. */
+export function replaceText(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, path);
 }
 

@@ -30,7 +30,7 @@ export async function followMainLoop(
   const tuplesExpected = nodes.length * tupleCountOf(run.point);
   const guardWatch = dependencies.guards.watch(new EvidenceSpool(dependencies.spoolDir).guardLogPath(run.runId), nodes);
   try {
-    await withWatch(dependencies, followed, context.signal, async (watch) => {
+    await withWatch(dependencies, { ...followed, isUnderLoad: true }, context.signal, async (watch) => {
       const onLook = () => {
         const tuples = watch.progress.values().reduce((sum, { tuplesLocal }) => sum + tuplesLocal, 0);
         report({ nodesDone: watch.countAtLeast("finalise"), tuples, tuplesExpected });
@@ -59,14 +59,15 @@ export async function finaliseRun(
 
 async function withWatch(
   dependencies: HostDependencies,
-  { run, nodes }: FollowedRun,
+  { run, nodes, isUnderLoad = false }: FollowedRun & { readonly isUnderLoad?: boolean },
   signal: AbortSignal,
   work: (watch: NodeWatch) => Promise<void>,
 ): Promise<void> {
   const provider = providerOf(dependencies, run.environment);
   const database = dependencies.openDatabase(run.runId);
   try {
-    await work(new NodeWatch({ run, nodes, provider, database, timing: dependencies.timing, signal }));
+    const { timing } = dependencies;
+    await work(new NodeWatch({ run, nodes, provider, database, timing, signal, isUnderLoad }));
   } finally {
     await database.close();
   }

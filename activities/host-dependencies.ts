@@ -25,6 +25,8 @@ export interface StepTiming {
   readonly answerLimitMs: number;
   /** A node that was silent for so long is given up. */
   readonly unresponsiveMs: number;
+  /** The same in the main loop, where its provider says that it runs: overload is a finding, no fault. */
+  readonly overloadedMs: number;
   /** Without any answer from any node for so long, the route to them is looked at. */
   readonly routeCheckMs: number;
   /** Whoever else has the machine is asked for this often, and waited for this long. */
@@ -37,6 +39,7 @@ export const DEFAULT_TIMING: StepTiming = {
   readinessPollMs: 100,
   answerLimitMs: 2000,
   unresponsiveMs: 10_000,
+  overloadedMs: 60_000,
   routeCheckMs: 15_000,
   fencePollMs: 200,
   fenceWaitMs: 120_000,

@@ -26,6 +26,8 @@ export interface NodeWatchOptions {
   readonly signal: AbortSignal;
   /** A silent node is no failure by itself: the step has a limit of its own. */
   readonly toleratesSilence?: boolean;
+  /** The nodes are at their load: one that runs may be silent for longer. */
+  readonly isUnderLoad?: boolean;
 }
 
 /** What is known of one node. */
@@ -34,9 +36,11 @@ interface Sighting {
   progress?: NodeProgress;
   /** Since when each question stayed without an answer. */
   silentSinceMs?: number | undefined;
+  pausedSinceMs?: number | undefined;
   /** Looks in a row in which the database refused connections. */
   refusals: number;
   silence: string;
+  isUnreachable: boolean;
 }
 
 export class NodeWatch {
@@ -48,7 +52,7 @@ export class NodeWatch {
   constructor(options: NodeWatchOptions) {
     this.#options = options;
     this.#masterIndex = masterIndexOf(options.nodes);
-    this.#sightings = options.nodes.map((node) => ({ node, refusals: 0, silence: "" }));
+    this.#sightings = options.nodes.map((node) => ({ node, refusals: 0, silence: "", isUnreachable: false }));
   }
 
   /** The last known progress of each node that ever told one, by node index. */
@@ -100,7 +104,7 @@ export class NodeWatch {
     await this.#failByState(states);
     const now = performance.now();
     for (const [position, sighting] of this.#sightings.entries()) {
-      sighting.silentSinceMs = states?.[position]?.state === "paused" ? (sighting.silentSinceMs ?? now) : undefined;
+      sighting.pausedSinceMs = states?.[position]?.state === "paused" ? (sighting.pausedSinceMs ?? now) : undefined;
     }
     const failure = this.#failureOfSilence(states);
     if (failure !== undefined) throw failure;
@@ -147,6 +151,7 @@ export class NodeWatch {
       if (error instanceof BenchError) throw error;
       sighting.silentSinceMs ??= askedMs;
       sighting.refusals = errorCode(error) === "ECONNREFUSED" ? sighting.refusals + 1 : 0;
+      sighting.isUnreachable = UNREACHABLE.has(errorCode(error));
       sighting.silence = error instanceof Error ? error.message : String(error);
     }
   }
@@ -186,13 +191,21 @@ export class NodeWatch {
     }
     if (this.#options.toleratesSilence) return undefined;
     const now = performance.now();
-    const silentMs = ({ silentSinceMs = now }: Sighting) => now - silentSinceMs;
-    const position = this.#sightings.findIndex((one) => silentMs(one) > this.#options.timing.unresponsiveMs);
+    const silentMs = ({ silentSinceMs = now, pausedSinceMs = now }: Sighting) =>
+      now - Math.min(silentSinceMs, pausedSinceMs);
+    const position = this.#sightings.findIndex((one, i) => silentMs(one) > this.#patienceMs(one, states?.[i]));
     const silent = this.#sightings[position];
     if (!silent) return undefined;
     const forSec = Math.round(silentMs(silent) / 1000);
     const why = states?.[position]?.state === "paused" ? "it is paused" : silent.silence;
     return new BenchError("node unresponsive", `no answer for ${forSec} s: ${why}`, { node: silent.node.index });
+  }
+
+  /** Guards do not delete the finding: a node that has too much to do answers late, and goes on. */
+  #patienceMs({ isUnreachable }: Sighting, state: NodeState | undefined): number {
+    const { timing, isUnderLoad = false } = this.#options;
+    const mayBeBusy = isUnderLoad && state?.state === "running" && !isUnreachable;
+    return mayBeBusy ? timing.overloadedMs : timing.unresponsiveMs;
   }
 
   async #withLastLogLine(failure: BenchError): Promise<BenchError> {
@@ -210,6 +223,9 @@ export class NodeWatch {
     return line ? maskSecrets(line).slice(0, LOG_LINE_LIMIT) : undefined;
   }
 }
+
+/** No packet gets there, whatever the node is doing. */
+const UNREACHABLE: ReadonlySet<unknown> = new Set(["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN"]);
 
 const PROGRESS_ORDER = new Map(NODE_PHASES.map((phase, position) => [phase, position]));
 

@@ -73,6 +73,35 @@ test("a short pause is left to the node's own gap; one that lasts makes it unres
   expect(failure.message).toContain("it is paused");
 });
 
+test("a node that runs and is too busy to answer is waited for, but not for ever", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  const busy = hang(host, 2);
+  const followed = host.activities.followMainLoop({ run, nodes });
+  const { overloadedMs, unresponsiveMs } = host.dependencies.timing;
+  await expect.poll(() => busy.silentMs(), { interval: 1 }).toBeGreaterThan(5 * unresponsiveMs);
+  host.databases.stepTo(run.runId, "finalise");
+  busy.recover();
+  await followed;
+
+  host.databases.stepTo(run.runId, "main");
+  const stuck = hang(host, 2);
+  const failure = await failureOf(host.activities.followMainLoop({ run, nodes }));
+  expect(failure).toMatchObject({ kind: "node unresponsive", node: 2 });
+  expect(stuck.silentMs()).toBeGreaterThan(overloadedMs);
+});
+
+test("a node that no packet reaches is not taken for a busy one", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  const unreachable = Object.assign(new Error("connect EHOSTUNREACH"), { code: "EHOSTUNREACH" });
+  patchReads(host, (node, read) => (node.index === 2 ? Promise.reject(unreachable) : read()));
+  const startedMs = performance.now();
+  const failure = await failureOf(host.activities.followMainLoop({ run, nodes }));
+  expect(failure).toMatchObject({ kind: "node unresponsive", node: 2 });
+  expect(performance.now() - startedMs).toBeLessThan(host.dependencies.timing.overloadedMs);
+});
+
 test("with `observe: off` no database is asked before the loop should have ended", async () => {
   using host = new HostHarness({ stepOnRead: false });
   const nodes = await inMainLoop(host);
@@ -136,9 +165,19 @@ test("a failed step keeps its nodes' logs past their removal", async () => {
   });
 });
 
-/** The node's database takes questions and never answers. */
-function hang(host: HostHarness, nodeIndex: number): void {
-  patchReads(host, (node, read) => (node.index === nodeIndex ? new Promise(() => undefined) : read()));
+/** The node's database takes questions and does not answer until it recovers. */
+function hang(host: HostHarness, nodeIndex: number): { recover(): void; silentMs(): number } {
+  let isHanging = true;
+  let askedMs: number | undefined;
+  patchReads(host, (node, read) => {
+    if (!isHanging || node.index !== nodeIndex) return read();
+    askedMs ??= performance.now();
+    return new Promise(() => undefined);
+  });
+  return {
+    recover: () => (isHanging = false),
+    silentMs: () => (askedMs === undefined ? 0 : performance.now() - askedMs),
+  };
 }
 
 function countReads(host: HostHarness): { reads: number } {

@@ -48,6 +48,7 @@ export class HostHarness implements Disposable {
         readinessPollMs: 1,
         answerLimitMs: 200,
         unresponsiveMs: 40,
+        overloadedMs: 500,
         routeCheckMs: 20,
         fencePollMs: 2,
         fenceWaitMs: 20,

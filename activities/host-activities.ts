@@ -14,6 +14,7 @@ import { passBarrier } from "#activities/pass-barrier";
 import { proveHostClean } from "#activities/prove-host-clean";
 import { provisionNodes } from "#activities/provision-nodes";
 import { readNodeLogs } from "#activities/read-node-logs";
+import { reapedWhole, reapHost } from "#activities/reap-host";
 import { runStep, withHeartbeats } from "#activities/step";
 import type { ReportProgress, StepContext } from "#activities/step";
 import type { RunSpec, Step } from "#model/run";
@@ -65,6 +66,7 @@ export function createHostActivities(dependencies: HostDependencies): HostActivi
     fetchEvidence: asActivity(fetchEvidence),
     readNodeLogs: asActivity(readNodeLogs),
     proveHostClean: asActivity(proveHostClean),
+    reapHost: asActivity(reap),
   };
 }
 
@@ -88,6 +90,12 @@ async function keepingLogs<T>(
 
 const prepareEnvironment = async (dependencies: HostDependencies, { environment }: { environment: Environment }) =>
   providerOf(dependencies, environment).prepareEnvironment(environment);
+
+/** @throws {BenchError} `engine unavailable` where something cannot be removed; worth another try. */
+async function reap(dependencies: HostDependencies): Promise<{ removed: number; remainingRunIds: string[] }> {
+  const { removed, kept } = reapedWhole(dependencies, await reapHost(dependencies));
+  return { removed: removed.length, remainingRunIds: [...new Set(kept.map(({ runId }) => runId))] };
+}
 
 const fetchEvidence = async ({ spoolDir }: HostDependencies, { runId, part }: { runId: string; part: number }) => ({
   data: await new EvidenceSpool(spoolDir).readPart(runId, part),

@@ -2,6 +2,7 @@
 
 import type { Prospect } from "#model/host-outlook";
 import type { HostRequest } from "#model/host-queue";
+import type { RunIntent } from "#model/ledger";
 import type { RunRow } from "#model/result-row";
 import type { Failure, NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
 import type { Environment } from "#model/spec";
@@ -60,6 +61,9 @@ export interface HostActivities {
     keptRunIds: string[];
     waitingRunIds?: string[];
   }): Promise<{ removed: number; left: string[]; occupant?: string }>;
+
+  /** The same, at any time: removes nothing of runs that are under way or kept. Answers of which runs something is left. */
+  reapHost(input: { host: string }): Promise<{ removed: number; remainingRunIds: string[] }>;
 }
 
 /**
@@ -87,6 +91,12 @@ export interface TemporalActivities {
 export interface StoreActivities {
   /** Without `pinJson` what was pinned before stays. */
   saveSweep(input: { sweep: SweepRecord }): Promise<void>;
+  /** Opens the run's entry in the ledger, before anything is created for it. */
+  saveIntent(input: { intent: RunIntent }): Promise<void>;
+  /** Nothing of the run is left on its host. */
+  closeIntent(input: { runId: string }): Promise<void>;
+  /** Closes entries of this host whose runs are over and gone; those that left no row get one, `FAILED(history lost)`. */
+  settleLedger(input: { host: string; remainingRunIds: string[] }): Promise<{ lostRunIds: string[] }>;
   /** Every attempt of the sweep that has its row, in the order they were measured. */
   readAttempts(input: { sweepId: string }): Promise<{ attempts: PastAttempt[] }>;
   saveRun(input: { row: RunRow }): Promise<void>;

@@ -4,6 +4,7 @@ import { EvidenceSpool } from "#activities/evidence";
 import { HostFence } from "#activities/fence/host-fence";
 import type { FencedHost } from "#activities/fence/host-fence";
 import type { LabelledResource } from "#activities/providers/provider";
+import { BenchError } from "#model/errors";
 import { isEvidenceUseless, isForeign, judgeLeftover } from "#model/reaping";
 import type { Leftover, RunOutcome, Verdict } from "#model/reaping";
 
@@ -50,6 +51,13 @@ export async function reapHost(
   const fates = await judgeAll(host, await findAll(host, now), now);
   const failures = isDryRun ? [] : await removeRuns(host, fates);
   return { removed: explain(fates, "remove"), kept: explain(fates, "keep"), failures };
+}
+
+/** @throws {BenchError} `engine unavailable` where something could not be removed. */
+export function reapedWhole({ host }: Pick<ReapedHost, "host">, report: ReapReport): ReapReport {
+  const [failure] = report.failures;
+  if (failure !== undefined) throw new BenchError("engine unavailable", failure, { host });
+  return report;
 }
 
 function explain(fates: readonly RunFate[], action: Verdict["action"]): FoundLeftover[] {

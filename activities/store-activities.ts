@@ -3,16 +3,19 @@
 import { EvidenceAssembly } from "#activities/evidence";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import type { StoreActivities } from "#activities/index";
+import type { AskRunOutcome } from "#activities/reap-host";
 import type { ResultsStore } from "#activities/results/results-store";
+import { settleLedger } from "#activities/settle-ledger";
 import { pastAttemptOf } from "#model/run-row";
 
 export interface StoreDependencies {
   readonly store: ResultsStore;
   /** Where parts of evidence wait for each other. */
   readonly incomingDir: string;
+  readonly askRunOutcome: AskRunOutcome;
 }
 
-export function createStoreActivities({ store, incomingDir }: StoreDependencies): StoreActivities {
+export function createStoreActivities({ store, incomingDir, askRunOutcome }: StoreDependencies): StoreActivities {
   const assembly = new EvidenceAssembly(incomingDir);
 
   return {
@@ -20,6 +23,12 @@ export function createStoreActivities({ store, incomingDir }: StoreDependencies)
 
     readAttempts: ({ sweepId }) =>
       inBoundary(async () => ({ attempts: store.listRuns(sweepId).map((row) => pastAttemptOf(row)) })),
+
+    saveIntent: ({ intent }) => inBoundary(async () => store.saveIntent(intent)),
+
+    closeIntent: ({ runId }) => inBoundary(async () => store.closeIntent(runId)),
+
+    settleLedger: (request) => inBoundary(() => settleLedger({ store, askRunOutcome }, request)),
 
     saveRun: ({ row }) =>
       inBoundary(async () => {

@@ -11,6 +11,7 @@ import { listCommand } from "#cli/commands/list";
 import { logsCommand } from "#cli/commands/logs";
 import { planCommand } from "#cli/commands/plan";
 import { queueCommand } from "#cli/commands/queue";
+import { reapCommand } from "#cli/commands/reap";
 import { reportCommand } from "#cli/commands/report";
 import { runCommand } from "#cli/commands/run";
 import { statusCommand } from "#cli/commands/status";
@@ -51,6 +52,7 @@ for (const command of [
   reportCommand(),
   exportCommand(),
   imageCommand(),
+  reapCommand(),
   workerCommand(),
 ]) {
   program.addCommand(throwOnExit(command));

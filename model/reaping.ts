@@ -8,6 +8,9 @@ export type RunOutcome = "open" | "ended" | "kept" | "unknown";
 /** Of a run's workflow, `true` where it leaves its nodes until their deadline. */
 export const NODES_KEPT_MEMO = "nodesKept";
 
+/** The workflow type that the reaper's schedule starts; its maker cannot import workflows. */
+export const REAP_HOST_WORKFLOW = "reapHostWorkflow";
+
 /** What a resource's labels say; any of them may be empty or nonsense, since anybody can set labels. */
 export interface Leftover {
   readonly runId: string;

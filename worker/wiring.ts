@@ -1,17 +1,23 @@
 /** Everything of this machine, put together: what the worker serves. Commands that need less import less. */
 
 import { join } from "node:path";
+import type { Client } from "@temporalio/client";
+import type { HostDependencies } from "#activities/host-dependencies";
 import { createHostActivities } from "#activities/host-activities";
+import type { ResultsStore } from "#activities/results/results-store";
 import { createStoreActivities } from "#activities/store-activities";
 import { createTemporalActivities } from "#activities/temporal";
 import { openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
+import { reapAtStart } from "#worker/reap";
+import { ensureReapSchedule } from "#worker/reap-schedule";
 import { openResultsStore } from "#worker/results";
 import { connectClient, ensureSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
 import { viewTemporal } from "#worker/temporal-view";
 import { serve } from "#worker/worker";
 
+export { reapHere } from "#worker/reap";
 export { readRunLogs } from "#worker/run-logs";
 
 /**
@@ -23,12 +29,14 @@ export async function runWorker(installation: Installation = locateInstallation(
   const settings = readTemporalSettings();
   const client = await connectClient(settings);
   await ensureSearchAttributes(client);
-  const hosts = openHosts(installation, await viewTemporal(client));
+  const view = await viewTemporal(client);
+  const hosts = openHosts(installation, view);
   const store = openResultsStore(installation);
   try {
+    await reapBeforeServing(client, hosts, store);
     const activities = {
       hosts: new Map(hosts.map((dependencies) => [dependencies.host, createHostActivities(dependencies)])),
-      store: createStoreActivities({ store, incomingDir: join(installation.resultsDir, "incoming") }),
+      store: createStoreActivities({ store, incomingDir: join(installation.resultsDir, "incoming"), ...view }),
       temporal: createTemporalActivities({ client }),
     };
     await serve(settings, activities, () => {
@@ -38,5 +46,19 @@ export async function runWorker(installation: Installation = locateInstallation(
   } finally {
     store.close();
     await client.connection.close();
+  }
+}
+
+/** What runs left while no worker was here, and from now on what they leave. */
+async function reapBeforeServing(
+  client: Client,
+  hosts: readonly HostDependencies[],
+  store: ResultsStore,
+): Promise<void> {
+  for (const { host, removed, failures, lostRunIds } of await reapAtStart(hosts, store)) {
+    await ensureReapSchedule(client, host);
+    for (const { kind, name, why } of removed) process.stderr.write(`worker: removed ${kind} ${name}: ${why}\n`);
+    for (const runId of lostRunIds) process.stderr.write(`worker: the history of run ${runId} is lost\n`);
+    for (const failure of failures) process.stderr.write(`worker: host ${host} is not reaped: ${failure}\n`);
   }
 }

@@ -7,6 +7,8 @@ export interface Finding {
   readonly found: string;
   /** The exact command that mends it; absent where all is well. */
   readonly mend?: string;
+  /** Nothing is missing for it, but somebody should know. */
+  readonly isWarning?: boolean;
 }
 
 export interface Check {
@@ -14,20 +16,21 @@ export interface Check {
   readonly look: () => Promise<Finding>;
 }
 
-export interface CheckResult extends Finding {
+export interface CheckResult extends Omit<Finding, "isWarning"> {
   readonly name: string;
   readonly ok: boolean;
 }
 
 export const ok = (found: string): Finding => ({ found });
+export const warning = (found: string, mend: string): Finding => ({ found, mend, isWarning: true });
 export const missing = (found: string, mend: string): Finding => ({ found, mend });
 
 /** All checks at once, in their order. One that fails to look is a result like the others. */
 export async function runChecks(checks: readonly Check[]): Promise<CheckResult[]> {
   return Promise.all(
     checks.map(async ({ name, look }) => {
-      const finding = await look().catch((error: unknown) => toFinding(error));
-      return { name, ok: finding.mend === undefined, ...finding };
+      const { isWarning = false, ...finding } = await look().catch((error: unknown) => toFinding(error));
+      return { name, ok: finding.mend === undefined || isWarning, ...finding };
     }),
   );
 }
@@ -49,7 +52,8 @@ export function showResults(results: readonly CheckResult[]): string {
   const width = Math.max(...results.map(({ name }) => name.length));
   return results
     .map(({ name, ok: isOk, found, mend }) => {
-      const line = `${isOk ? "ok     " : "missing"}  ${name.padEnd(width)}  ${found}`;
+      const word = mend === undefined ? "ok" : isOk ? "warning" : "missing";
+      const line = `${word.padEnd(7)}  ${name.padEnd(width)}  ${found}`;
       return mend === undefined ? line : `${line}: ${mend}`;
     })
     .join("\n");

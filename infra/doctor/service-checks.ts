@@ -9,8 +9,9 @@ import type { Installation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, listSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
 import { readHostIds } from "#worker/limits";
+import { reapHere } from "#worker/reap";
 import { showCommand } from "#infra/console/commands";
-import { type Check, type Finding, missing, ok } from "#infra/doctor/check";
+import { type Check, type Finding, missing, ok, warning } from "#infra/doctor/check";
 import { engineHasImage, type FoundEngine, findEngine } from "#infra/engine/engine";
 import { temporalBinary } from "#infra/temporal/binary";
 import { queuesWithoutPoller } from "#infra/temporal/pollers";
@@ -34,6 +35,7 @@ export function serviceChecks(installation: Installation): { checks: Check[]; cl
     { name: "worker", look: needing(client, "Temporal server", (found) => lookAtWorker(installation, found)) },
     { name: "services", look: async () => lookAtServices(installation) },
     { name: "hosts.yaml", look: async () => lookAtHostsFile(installation) },
+    { name: "leftovers", look: () => lookAtLeftovers(installation) },
   ];
   return { checks, close: async () => client.then(({ connection }) => connection.close()).catch(() => {}) };
 }
@@ -107,6 +109,18 @@ function lookAtServices(installation: Installation): Finding {
     .map(({ name, restarts }) => (restarts > 0 ? `${name} (${restarts} restarts)` : name))
     .join(", ");
   return ok(text === "" ? "none started by meshbench up" : text);
+}
+
+/** Of ended runs: the schedule removes them, unless no worker is here. */
+async function lookAtLeftovers(installation: Installation): Promise<Finding> {
+  if (readHostsFile(installation.hostsFile) === undefined) return ok("no host is set up");
+  const { hosts } = await reapHere({ isDryRun: true }, installation);
+  const [failure] = hosts.flatMap(({ failures }) => failures);
+  if (failure !== undefined) return missing(failure, UP);
+  const removable = hosts.flatMap(({ removed }) => removed);
+  const runCount = new Set(removable.map(({ runId }) => runId)).size;
+  if (removable.length === 0) return ok("none");
+  return warning(`${removable.length} of ${runCount} ended runs`, "npx meshbench reap");
 }
 
 function lookAtHostsFile({ hostsFile, secretsDir }: Installation): Finding {

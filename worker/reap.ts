@@ -1,0 +1,104 @@
+/** The reaper as the worker and the command line run it: all hosts of this installation, then the ledger. */
+
+import { existsSync } from "node:fs";
+import type { Client } from "@temporalio/client";
+import type { HostDependencies } from "#activities/host-dependencies";
+import { reapHost } from "#activities/reap-host";
+import type { FoundLeftover, ReapReport } from "#activities/reap-host";
+import type { ResultsStore } from "#activities/results/results-store";
+import { settleLedger } from "#activities/settle-ledger";
+import { UnavailableError } from "#model/errors";
+import { openHosts } from "#worker/hosts";
+import { locateInstallation } from "#worker/installation";
+import type { Installation } from "#worker/installation";
+import { findResultsStore } from "#worker/results";
+import { connectClient, isServerUnreachable } from "#worker/temporal-connection";
+import { NO_TEMPORAL, viewTemporal } from "#worker/temporal-view";
+import type { TemporalView } from "#worker/temporal-view";
+
+export type { FoundLeftover };
+
+export interface HostReaping extends ReapReport {
+  readonly host: string;
+  /** Runs whose history is lost and that got their row now. */
+  readonly lostRunIds: readonly string[];
+}
+
+export interface Reaping {
+  readonly temporalAnswers: boolean;
+  readonly hosts: readonly HostReaping[];
+}
+
+/**
+ * One pass, with Temporal's word where a server answers, without it by deadlines alone.
+ * @param isDryRun - Only says what would go.
+ * @throws {UnavailableError} No hosts are set up here.
+ */
+export async function reapHere(
+  { isDryRun }: { readonly isDryRun: boolean },
+  installation: Installation = locateInstallation(),
+): Promise<Reaping> {
+  const client = await findTemporal();
+  const store = isDryRun ? undefined : findResultsStore(installation);
+  try {
+    const view = client === undefined ? NO_TEMPORAL : forgiving(await viewTemporal(client));
+    // A server that is only down comes back with its histories.
+    const isHistoryKept = client === undefined && existsSync(installation.temporalDatabase);
+    const ledger = isHistoryKept ? undefined : store;
+    const hosts = openHosts(installation, view);
+    const reapings = await Promise.all(hosts.map((host) => reapOne(host, { isDryRun, store: ledger })));
+    return { temporalAnswers: client !== undefined, hosts: reapings };
+  } finally {
+    store?.close();
+    await client?.connection.close();
+  }
+}
+
+/** What a worker does before it serves: a host that cannot be looked at now is looked at again by the schedule. */
+export async function reapAtStart(hosts: readonly HostDependencies[], store: ResultsStore): Promise<HostReaping[]> {
+  return Promise.all(hosts.map((host) => reapOne(host, { isDryRun: false, store })));
+}
+
+/** A host that cannot be looked at keeps none of the others. */
+async function reapOne(
+  host: HostDependencies,
+  { isDryRun, store }: { readonly isDryRun: boolean; readonly store: ResultsStore | undefined },
+): Promise<HostReaping> {
+  try {
+    const report = await reapHost(host, { isDryRun });
+    const { askRunOutcome } = host;
+    const remainingRunIds = report.kept.map(({ runId }) => runId);
+    const { lostRunIds } = store
+      ? await settleLedger({ store, askRunOutcome }, { host: host.host, remainingRunIds })
+      : { lostRunIds: [] };
+    return { host: host.host, ...report, lostRunIds };
+  } catch (error) {
+    const failures = [error instanceof Error ? error.message : String(error)];
+    return { host: host.host, removed: [], kept: [], failures, lostRunIds: [] };
+  }
+}
+
+/** @returns `undefined` where none answers: that is what this command is for as well. */
+async function findTemporal(): Promise<Client | undefined> {
+  try {
+    return await connectClient();
+  } catch (error) {
+    if (error instanceof UnavailableError) return undefined;
+    throw error;
+  }
+}
+
+/** A server that goes away over the pass has no word either. */
+function forgiving(view: TemporalView): TemporalView {
+  return {
+    ...view,
+    askRunOutcome: async (runId) => {
+      try {
+        return await view.askRunOutcome(runId);
+      } catch (error) {
+        if (isServerUnreachable(error)) return undefined;
+        throw error;
+      }
+    },
+  };
+}

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Installation } from "#worker/installation";
-import { isAlive } from "#worker/process-identity";
+import { isAlive } from "#activities/process-identity";
 
 const processIdentity = z.object({ pid: z.int(), startTicks: z.int() });
 

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UnavailableError } from "#model/errors";
 import type { Installation } from "#worker/installation";
 import { type LocalService, localServicesFile, readLocalServices, readServicesRecord } from "#worker/local-services";
-import { isAlive, type ProcessIdentity } from "#worker/process-identity";
+import { isAlive, type ProcessIdentity } from "#activities/process-identity";
 import { readPlan, removePlan, writePlan } from "#infra/supervisor/plan";
 import { killGroup } from "#infra/supervisor/process-group";
 import type { ServiceSpec } from "#infra/supervisor/service";

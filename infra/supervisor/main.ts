@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { rmSync } from "node:fs";
 import { locateInstallation } from "#worker/installation";
 import { localServicesFile, readServicesRecord } from "#worker/local-services";
-import { identifyProcess, isAlive } from "#worker/process-identity";
+import { identifyProcess, isAlive } from "#activities/process-identity";
 import { becomeSupervisor, readPlan, removePlan, replaceFile } from "#infra/supervisor/plan";
 import { killGroup } from "#infra/supervisor/process-group";
 import { Service } from "#infra/supervisor/service";

@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { LocalService } from "#worker/local-services";
-import { identifyProcess, type ProcessIdentity } from "#worker/process-identity";
+import { identifyProcess, type ProcessIdentity } from "#activities/process-identity";
 import { killGroup } from "#infra/supervisor/process-group";
 
 /** What to run. Plain data: `up` writes it, the supervisor reads it. */

@@ -7,7 +7,7 @@ import type { ServiceSpec } from "#infra/supervisor/service";
 import { UnavailableError } from "#model/errors";
 import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
-import { identifyProcess, isAlive } from "#worker/process-identity";
+import { identifyProcess, isAlive } from "#activities/process-identity";
 
 // Processes are started and ended in each; they wait for conditions, which a busy machine takes longer to meet.
 vi.setConfig({ testTimeout: 30_000 });

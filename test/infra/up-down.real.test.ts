@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommand } from "#infra/console/commands";
 import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
-import { isAlive } from "#worker/process-identity";
+import { isAlive } from "#activities/process-identity";
 
 const CLI = join(import.meta.dirname, "..", "..", "cli", "main.ts");
 

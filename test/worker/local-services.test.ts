@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { localServicesFile, localTemporalAddress, readLocalServices } from "#worker/local-services";
-import { identifyProcess, isAlive } from "#worker/process-identity";
+import { identifyProcess, isAlive } from "#activities/process-identity";
 
 let runtimeDir: string;
 beforeEach(() => {

@@ -152,7 +152,7 @@ export interface NodeResult {
   /** Remote batches that had to wait because a peer's queue was at its bound, and for how long in all. */
   readonly saturatedBatches: number;
   readonly saturatedSec: number;
-  /** Longest silence of the node's own timer between t0 and the last acknowledgement. */
+  /** Longest silence of the node's own timer between t0 and the end of finalise. */
   readonly longestGapMs: number;
   readonly reconnects: number;
   /** Right before the node enters its row, so that sampling disturbs no main loop. In `baseline`: own and master's. */

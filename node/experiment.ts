@@ -9,6 +9,7 @@ import { createCoordination } from "#node/coordination";
 import { sampleClocks } from "#node/database-clock";
 import { readFacts } from "#node/facts";
 import { finalise } from "#node/finalise";
+import { GapWatch } from "#node/gap-watch";
 import type { Link } from "#node/link";
 import { LoopRecord } from "#node/loop";
 import { measureMainLoop } from "#node/measurement";
@@ -52,6 +53,8 @@ export async function takePart({ assignment, own, progress, stretch }: Experimen
   const onReleased = () => progress.released();
   const pass = await passBarrier({ coordination, nodeCount: peers.length, release, deadlineUs, onReleased });
 
+  // To the very end: while others still measure, a node that stands still holds them up, too.
+  using gapWatch = new GapWatch();
   const record = new LoopRecord();
   const unfollow = progress.follow(record, assignment.observe === "on");
   const measuring = measureMainLoop({ assignment, mesh, startUs: pass.startUs, record, stretch });
@@ -60,9 +63,11 @@ export async function takePart({ assignment, own, progress, stretch }: Experimen
 
   await progress.enter("finalise");
   const [, finaliseSec] = await timed(() => finalise(coordination, peers.length));
+  gapWatch.stop();
 
   return {
     ...resultOf(assignment, measurement, mesh),
+    longestGapMs: gapWatch.longestMs,
     connectSec,
     warmupSec,
     barrierSec: secondsBetween(enteredUs, pass.startUs),
@@ -91,7 +96,7 @@ async function failForSilence(mesh: Mesh): Promise<never> {
 
 function resultOf(assignment: Assignment, measurement: Measurement, mesh: Mesh) {
   const { runId, nodeIndex, tupleCount, ratePerMin } = assignment;
-  const { record, elapsedSec, longestGapMs, cpuUserSec, cpuSystemSec, nodeCpuSec } = measurement;
+  const { record, elapsedSec, cpuUserSec, cpuSystemSec, nodeCpuSec } = measurement;
   const links = new Set([...mesh.local, ...mesh.remote, mesh.master]);
   return {
     protocol: PROTOCOL_VERSION,
@@ -105,7 +110,6 @@ function resultOf(assignment: Assignment, measurement: Measurement, mesh: Mesh) 
     latenessPacing: record.pacing.summary(),
     saturatedBatches: record.saturatedBatches,
     saturatedSec: record.saturatedUs / 1_000_000,
-    longestGapMs,
     reconnects: links.values().reduce((sum, link) => sum + link.reconnects, 0),
     cpuUserSec,
     cpuSystemSec,

@@ -14,6 +14,10 @@ export class GapWatch {
     this.#beat();
   }
 
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+
   /** The timer's longest silence; hardly ever under its period. */
   get longestMs(): number {
     return this.#longestUs / 1000;

@@ -4,7 +4,6 @@ import type { Assignment } from "#model/node-protocol";
 import { TupleStream } from "#model/tuples";
 import { readNodeCpuSec } from "#node/cgroup-cpu";
 import { secondsBetween } from "#node/clock";
-import { GapWatch } from "#node/gap-watch";
 import type { LoopRecord } from "#node/loop";
 import { runMainLoop } from "#node/main-loop";
 import type { Mesh } from "#node/mesh";
@@ -13,7 +12,6 @@ import { Schedule, tickUsFor } from "#node/schedule";
 export interface Measurement {
   readonly record: LoopRecord;
   readonly elapsedSec: number;
-  readonly longestGapMs: number;
   readonly cpuUserSec: number;
   readonly cpuSystemSec: number;
   readonly nodeCpuSec: number | null;
@@ -34,29 +32,23 @@ export async function measureMainLoop(input: MeasurementInput): Promise<Measurem
   const { assignment, mesh, startUs, record, stretch } = input;
   const { ratePerMin, tupleCount, aggregation } = assignment;
   const scheduleUs = startUs + 1000 * assignment.phaseOffsetMs;
-  const gapWatch = new GapWatch();
   const cpuBefore = process.cpuUsage();
   const nodeCpuBefore = readNodeCpuSec();
-  try {
-    await runMainLoop(assignment.client, {
-      schedule: new Schedule({ startUs: scheduleUs, ratePerMin, tupleCount, stretch }),
-      tuples: new TupleStream(assignment.tupleSeed),
-      table: "tuple",
-      aggregation,
-      local: mesh.local,
-      remote: mesh.remote,
-      tickUs: tickUsFor(assignment.peers.length),
-      record,
-    });
-  } finally {
-    gapWatch.stop();
-  }
+  await runMainLoop(assignment.client, {
+    schedule: new Schedule({ startUs: scheduleUs, ratePerMin, tupleCount, stretch }),
+    tuples: new TupleStream(assignment.tupleSeed),
+    table: "tuple",
+    aggregation,
+    local: mesh.local,
+    remote: mesh.remote,
+    tickUs: tickUsFor(assignment.peers.length),
+    record,
+  });
   const cpu = process.cpuUsage(cpuBefore);
   const nodeCpu = readNodeCpuSec();
   return {
     record,
     elapsedSec: secondsBetween(scheduleUs, record.lastAcknowledgedUs),
-    longestGapMs: gapWatch.longestMs,
     cpuUserSec: cpu.user / 1_000_000,
     cpuSystemSec: cpu.system / 1_000_000,
     nodeCpuSec: nodeCpuBefore === null || nodeCpu === null ? null : nodeCpu - nodeCpuBefore,

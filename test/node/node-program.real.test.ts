@@ -1,4 +1,6 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectedDigests } from "#model/tuples";
 import { startLocalDatabases } from "#test/support/local-database";
@@ -106,6 +108,20 @@ test("a staggered node starts later and takes as long", async () => {
   const outcomes = await runNodes(databases, run);
   await expectProven(run, outcomes);
   for (const { result } of outcomes) expect(result?.elapsedSec).toBeLessThan(0.5 + 0.4);
+});
+
+test("a node that stands still while it waits for the others shows the gap", async () => {
+  await databases.reset("innodb");
+  const slow: TestRun = { ...RUN, phase: "staggered", phaseOffsetMs: 2_000 };
+  const others = [2, 3].map((index) => runNode(databases, slow, index));
+  let program: ChildProcess | undefined;
+  const early = runNode(databases, RUN, 1, {}, (child) => (program = child));
+  await expect.poll(async () => (await readProgress(databases.all[0] as LocalDatabase)).phase, POLL).toBe("finalise");
+  program?.kill("SIGSTOP");
+  await delay(1_200); // The fault itself.
+  program?.kill("SIGCONT");
+  const [{ result }] = [await early, ...(await Promise.all(others))];
+  expect(result?.longestGapMs).toBeGreaterThan(1_000);
 });
 
 test("connections that break in the main loop cost no tuple and bring no duplicate", async () => {

@@ -43,15 +43,20 @@ export async function runNodes(
   return Promise.all(databases.all.map((_, i) => runNode(databases, run, i + 1, env)));
 }
 
-/** Runs the program of one node until it ends; its peers are whoever else runs. */
+/**
+ * Runs the program of one node until it ends; its peers are whoever else runs.
+ * @param onStart - Gets its process.
+ */
 export async function runNode(
   databases: LocalDatabases,
   run: TestRun,
   nodeIndex: number,
   env: NodeJS.ProcessEnv = {},
+  onStart: (child: ChildProcess) => void = () => {},
 ): Promise<NodeOutcome> {
   const database = databases.all[nodeIndex - 1] as LocalDatabase;
   const child = startProgram(databases, nodeIndex, env);
+  onStart(child);
   const exited = once(child, "exit") as Promise<[code: number | null]>;
   await assign(database, assignmentOf(databases, run, nodeIndex));
   const [exitCode] = await exited;

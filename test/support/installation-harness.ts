@@ -127,9 +127,8 @@ export class InstallationHarness implements AsyncDisposable {
   /** @throws Where anything of it is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      // Those of a test that failed on the way.
-      for (const command of this.#started) command.kill("SIGKILL");
-      await this.expectExit(0, "down", "--force");
+      await this.#endWhatFailedTestsLeft();
+      await this.expectExit(0, "down");
       const left = [
         ...(await this.resources()),
         ...this.#processes(),
@@ -149,6 +148,19 @@ export class InstallationHarness implements AsyncDisposable {
       return await work(new Client({ connection }));
     } finally {
       await connection.close();
+    }
+  }
+
+  /** Or their runs would keep the machine until their deadlines. */
+  async #endWhatFailedTestsLeft(): Promise<void> {
+    process.kill(this.supervisorPid, "SIGCONT");
+    for (const command of this.#started) command.kill("SIGKILL");
+    const { stdout } = await this.expectExit(0, "list", "--json");
+    const sweeps = JSON.parse(stdout) as { sweep_id: string; status: SweepDocument["status"] }[];
+    for (const { sweep_id: sweepId, status } of sweeps) {
+      if (status !== "OPEN") continue;
+      await this.run("cancel", sweepId);
+      await this.run("watch", sweepId);
     }
   }
 

@@ -30,13 +30,13 @@ export async function buildInDebianContainer({ docker, made, schema }: Container
   const container = await docker.createContainer({
     Image: IMAGE,
     Cmd: ["bash", "-o", "pipefail", "-c", SCRIPT],
-    Env: ["DEBIAN_FRONTEND=noninteractive", ...proxySettings()],
+    Env: ["DEBIAN_FRONTEND=noninteractive", ...proxyExceptions()],
     Tty: true,
     // mmdebstrap mounts /proc in the tree: more than a container may do by default.
     HostConfig: { CapAdd: ["SYS_ADMIN"], SecurityOpt: ["apparmor=unconfined"] },
   });
   try {
-    await container.putArchive(await packRecipe(schema), { path: "/" });
+    await container.putArchive(await packFiles(schema), { path: "/" });
     const output = await container.attach({ stream: true, stdout: true, stderr: true });
     await container.start();
     const tail = await followLines(output, step);
@@ -63,22 +63,32 @@ async function pullIfMissing(docker: Docker, step: Step): Promise<void> {
   });
 }
 
-/** The container has to go the way this process does. */
-function proxySettings(): string[] {
-  return ["http_proxy", "https_proxy", "no_proxy"].flatMap((name) => {
-    const value = process.env[name] ?? process.env[name.toUpperCase()];
-    return value ? [`${name}=${value}`] : [];
+/** As this process has it: where it is a proxy's, with the password. */
+const setting = (name: string): string | undefined => process.env[name] ?? process.env[name.toUpperCase()];
+
+const proxyExceptions = (): string[] => {
+  const hosts = setting("no_proxy");
+  return hosts ? [`no_proxy=${hosts}`] : [];
+};
+
+/** The container has to go the way this process does. Whoever may ask the engine can read a container's variables. */
+function aptProxies(): string {
+  const lines = ["http", "https"].map((scheme) => {
+    const proxy = setting(`${scheme}_proxy`);
+    return proxy ? `Acquire::${scheme}::Proxy "${proxy.replaceAll('"', "%22")}";\n` : "";
   });
+  return lines.join("");
 }
 
-async function packRecipe(schema: string): Promise<NodeJS.ReadableStream> {
-  const recipe = pack();
+async function packFiles(schema: string): Promise<NodeJS.ReadableStream> {
+  const files = pack();
   for (const name of ROOTFS_RECIPE) {
-    recipe.entry({ name: `recipe/${name}`, mode: 0o755 }, await readFile(join(import.meta.dirname, name)));
+    files.entry({ name: `recipe/${name}`, mode: 0o755 }, await readFile(join(import.meta.dirname, name)));
   }
-  recipe.entry({ name: "recipe/schema.sql" }, await readFile(schema));
-  recipe.finalize();
-  return recipe.pipe(new PassThrough());
+  files.entry({ name: "recipe/schema.sql" }, await readFile(schema));
+  files.entry({ name: "etc/apt/apt.conf.d/80meshbench-proxy", mode: 0o600 }, aptProxies());
+  files.finalize();
+  return files.pipe(new PassThrough());
 }
 
 /** @returns The last lines. */

@@ -33,10 +33,13 @@ debian_sources >"$work/sources.list"
 sources=()
 [[ -s $work/sources.list ]] && sources=("$work/sources.list")
 
-proxy=""
-eval "$(apt-config shell proxy Acquire::http::Proxy)"
-options=()
-[[ -n $proxy ]] && options=(--aptopt="Acquire::http::Proxy \"$proxy\"")
+# apt's own proxies, passwords included, by the environment, which others cannot read: --aptopt shows in the process list,
+# and stays in the tree.
+for scheme in http https; do
+  proxy=""
+  eval "$(apt-config shell proxy "Acquire::$scheme::Proxy")"
+  [[ -z $proxy || $proxy == DIRECT ]] || export "${scheme}_proxy=$proxy"
+done
 
 mmdebstrap --variant=minbase --mode=root --format=tar \
   --include="$(sed '/^#/d' "$here/packages.txt" | paste -sd,)" \
@@ -55,6 +58,6 @@ mmdebstrap --variant=minbase --mode=root --format=tar \
   --customize-hook='chroot "$1" bash /tmp/prepare-data.sh /tmp/schema.sql' \
   --customize-hook='chroot "$1" mariadbd --version | sed -E "s/.* Ver ([0-9.]+).*/mariadb \1/" >'"'$work/database'" \
   --customize-hook='rm -rf "$1"/tmp/* "$1"/run/* "$1"/var/cache/* "$1"/var/log/*' \
-  "${options[@]}" "$suite" "$out" "${sources[@]}"
+  "$suite" "$out" "${sources[@]}"
 
 mv "$work/database" "$out.database"

@@ -15,4 +15,7 @@ COPY --from=node \
 RUN bash /usr/local/lib/meshbench/prepare-data.sh /usr/local/lib/meshbench/schema-mysql.sql
 ENTRYPOINT ["/usr/local/lib/meshbench/init.sh"]
 CMD []
-LABEL meshbench.image.protocol=1
+# What the node program speaks, as NODE_IMAGE's own label has it: one image's labels cannot be read while another is built.
+ARG PROTOCOL
+RUN test -n "$PROTOCOL"
+LABEL meshbench.image.protocol=${PROTOCOL}

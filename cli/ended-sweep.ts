@@ -6,7 +6,7 @@ import { findSweepRows, noSuchSweep } from "#cli/results";
 import type { SweepRows } from "#cli/results";
 import { readSweepFailure } from "#cli/sweep-client";
 import type { SweepState } from "#cli/sweep-client";
-import { statusOf } from "#cli/sweep-status";
+import { isUnderWay, statusOf } from "#cli/sweep-status";
 import { EXIT, UnavailableError } from "#model/errors";
 import { summarisePoints } from "#model/point-summary";
 import type { RunRow, SweepDocument } from "#model/result-row";
@@ -32,7 +32,7 @@ export async function concludeSweep(
   const found = await findSweepRows(sweepId);
   if (!found && state === "unknown") throw noSuchSweep(sweepId);
   // Of a sweep that Temporal has forgotten, the store may know how it ended.
-  const status = found && state === "unknown" && found.sweep.status !== "OPEN" ? found.sweep.status : statusOf(state);
+  const status = found && state === "unknown" && !isUnderWay(found.sweep.status) ? found.sweep.status : statusOf(state);
   if (status === "FAILED") note(`error: ${await explainFailure(client, sweepId, state)}`);
   if (!found && status === "DONE") throw resultsElsewhere(sweepId);
 
@@ -80,6 +80,8 @@ function exitCodeOf({ sweep, rows }: SweepRows, status: SweepRecord["status"], m
   return misses.length > 0 ? EXIT.thresholdMissed : EXIT.ok;
 }
 
-/** VALID and SUSPECT runs are proven; a repetition has one of them at most. */
-const countProven = (rows: readonly RunRow[]): number =>
-  rows.filter(({ status }) => status === "VALID" || status === "SUSPECT").length;
+/** Repetitions with a VALID or SUSPECT run; a SUSPECT one may have been measured again. */
+function countProven(rows: readonly RunRow[]): number {
+  const proven = rows.filter(({ status }) => status === "VALID" || status === "SUSPECT").map(({ run_id: id }) => id);
+  return new Set(proven.map((id) => id.replace(/-a\d+$/, ""))).size;
+}

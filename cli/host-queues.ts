@@ -3,13 +3,14 @@
 import { withClient } from "#cli/client";
 import { NoAnswerError, readHostQueue } from "#cli/sweep-client";
 import { UnavailableError } from "#model/errors";
-import type { HostQueue } from "#model/host-queue";
+import { viewOf } from "#model/host-outlook";
+import type { HostQueueView } from "#model/host-outlook";
 import { readHostIds } from "#worker/limits";
 
 interface QueueOfHost {
   readonly host: string;
   /** `null` where the host is free and nobody waits. */
-  readonly queue: HostQueue | null;
+  readonly queue: HostQueueView | null;
 }
 
 /** @throws {UnavailableError} Where Temporal, or a worker that could answer, is away. */
@@ -21,7 +22,8 @@ export function readHostQueues(): Promise<QueueOfHost[]> {
           if (!(error instanceof NoAnswerError)) throw error;
           throw new UnavailableError(`${error.message} for host ${host}`, "start one: meshbench up", { cause: error });
         });
-        return { host, queue: queue ?? null };
+        // The queue reckons from when it last heard something.
+        return { host, queue: queue ? viewOf(queue, new Date().toISOString()) : null };
       }),
     ),
   );

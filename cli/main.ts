@@ -9,10 +9,12 @@ import { exportCommand } from "#cli/commands/export";
 import { imageCommand } from "#cli/commands/image";
 import { listCommand } from "#cli/commands/list";
 import { logsCommand } from "#cli/commands/logs";
+import { pauseCommand } from "#cli/commands/pause";
 import { planCommand } from "#cli/commands/plan";
 import { queueCommand } from "#cli/commands/queue";
 import { reapCommand } from "#cli/commands/reap";
 import { reportCommand } from "#cli/commands/report";
+import { resumeCommand } from "#cli/commands/resume";
 import { runCommand } from "#cli/commands/run";
 import { statusCommand } from "#cli/commands/status";
 import { upCommand } from "#cli/commands/up";
@@ -47,6 +49,8 @@ for (const command of [
   statusCommand(),
   watchCommand(),
   queueCommand(),
+  pauseCommand(),
+  resumeCommand(),
   cancelCommand(),
   logsCommand(),
   reportCommand(),

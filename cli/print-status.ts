@@ -2,11 +2,11 @@
 
 import type { Client } from "@temporalio/client";
 import { note, printData } from "#cli/output";
-import { describePlace, describeStep, describeTimeLeft } from "#cli/progress-text";
+import { describePause, describePlace, describeStep, describeTimeLeft } from "#cli/progress-text";
 import { findSweepRows, noSuchSweep } from "#cli/results";
 import { NoAnswerError, readRunView, readSweepProgress, readSweepState } from "#cli/sweep-client";
 import type { RunView, SweepState } from "#cli/sweep-client";
-import { ifTemporalAnswers, statusOf } from "#cli/sweep-status";
+import { ifTemporalAnswers, isUnderWay, statusOf } from "#cli/sweep-status";
 import type { SweepDocument } from "#model/result-row";
 import { formatSweepTable } from "#report/terminal-table";
 import type { SweepProgress } from "#workflows/messages";
@@ -19,12 +19,13 @@ interface OpenSweep {
 /** @throws {InputError} Where neither the store nor Temporal has such a sweep. */
 export async function printStatus(sweepId: string, { json }: { json: boolean }): Promise<void> {
   const found = await findSweepRows(sweepId);
-  const isEnded = found !== undefined && found.sweep.status !== "OPEN";
+  const isEnded = found !== undefined && !isUnderWay(found.sweep.status);
   const asked = isEnded ? undefined : await ifTemporalAnswers((client) => lookAt(client, sweepId));
   if (!found && (asked === undefined || asked.state === "unknown")) throw noSuchSweep(sweepId);
 
   const rows = found?.rows ?? [];
-  const status = asked ? statusOf(asked.state) : (found?.sweep.status ?? "OPEN");
+  const isPaused = asked?.now?.sweep.isPaused ?? false;
+  const status = isPaused ? "PAUSED" : asked ? statusOf(asked.state) : (found?.sweep.status ?? "OPEN");
   const document: SweepDocument = { sweep_id: sweepId, status, runs: rows };
   if (asked?.now) note(describeNow(asked.now));
   printData(
@@ -51,7 +52,8 @@ async function lookAt(client: Client, sweepId: string): Promise<{ state: SweepSt
 function describeNow({ sweep, view }: OpenSweep): string {
   const nowMs = Date.now();
   const run = view ? [view.run.runId, describeStep(view, nowMs)] : [];
-  return [describePlace(sweep), ...run, describeTimeLeft(sweep, view, nowMs)].filter(Boolean).join("  ");
+  const parts = [describePlace(sweep), describePause(sweep), ...run, describeTimeLeft(sweep, view, nowMs)];
+  return parts.filter(Boolean).join("  ");
 }
 
 const progressDocument = ({ sweep, view }: OpenSweep) => ({

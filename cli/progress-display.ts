@@ -1,7 +1,7 @@
 /** Where progress is shown: one live line on a terminal, plain lines elsewhere. On stderr, beside the data. */
 
 import { note } from "#cli/output";
-import { describePlace, describeRow, describeStep, describeTimeLeft } from "#cli/progress-text";
+import { describePause, describePlace, describeRow, describeStep, describeTimeLeft } from "#cli/progress-text";
 import type { RunView } from "#cli/sweep-client";
 import type { RunRow } from "#model/result-row";
 import type { SweepProgress } from "#workflows/messages";
@@ -37,8 +37,8 @@ class LiveLine extends ProgressDisplay {
 
   progress(sweep: SweepProgress, view: RunView | undefined): void {
     const now = Date.now();
-    const step = view ? describeStep(view, now) : "starts";
-    const parts = [describePlace(sweep), step, describeTimeLeft(sweep, view, now), view?.title];
+    const step = view ? describeStep(view, now) : sweep.isPaused ? "" : "starts";
+    const parts = [describePlace(sweep), describePause(sweep), step, describeTimeLeft(sweep, view, now), view?.title];
     const line = parts.filter(Boolean).join("  ");
     process.stderr.write(`${this.#eraseLine}${line.slice(0, (process.stderr.columns || 80) - 1)}`);
   }
@@ -54,6 +54,7 @@ export class PlainLines extends ProgressDisplay {
   readonly #write: (line: string) => void;
   #runId: string | undefined;
   #lastMs = 0;
+  #isPaused = false;
 
   constructor({ everyMs = 15_000, write = note }: { everyMs?: number; write?: (line: string) => void } = {}) {
     super();
@@ -67,6 +68,10 @@ export class PlainLines extends ProgressDisplay {
 
   progress(sweep: SweepProgress, view: RunView | undefined): void {
     const now = Date.now();
+    if (sweep.isPaused !== this.#isPaused) {
+      this.#isPaused = sweep.isPaused;
+      this.#write([describePlace(sweep), describePause(sweep) || "goes on"].join("  "));
+    }
     if (view === undefined) return;
     const { runId } = view.run;
     const isNew = runId !== this.#runId;

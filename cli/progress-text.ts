@@ -3,7 +3,9 @@
 import type { RunRow } from "#model/result-row";
 import type { StepProgress } from "#model/run";
 import { formatDuration } from "#model/units";
-import type { HostQueue } from "#model/host-queue";
+import { runWorkflowId } from "#model/ids";
+import { prospectsOf } from "#model/host-outlook";
+import type { HostQueueView, Prospect } from "#model/host-outlook";
 import type { RunView } from "#cli/sweep-client";
 import type { SweepProgress } from "#workflows/messages";
 
@@ -11,22 +13,40 @@ import type { SweepProgress } from "#workflows/messages";
 export const describePlace = ({ runsDone, runsPlanned }: SweepProgress): string =>
   `run ${Math.min(runsDone + 1, runsPlanned)}/${runsPlanned}`;
 
+/** `PAUSED, goes on with: meshbench resume …`; "" where it is not. */
+export const describePause = ({ isPaused, sweepId, currentRunId }: SweepProgress): string =>
+  isPaused ? `PAUSED${currentRunId ? " after this run" : ""}, goes on with: meshbench resume ${sweepId}` : "";
+
 /** `main 45 % (27s)`, `provision 12/64 nodes (2s)`, `collect (1s)`, `waits for host local, which still has … (5s)` */
 export function describeStep({ run, progress, queue }: RunView, nowMs: number): string {
   if (run.step === "recorded") return "recorded";
   const since = formatDuration(Math.round(secSince(run.stepStartedAt, nowMs)));
-  const step = run.step === "queued" ? describeWaiting(queue) : run.step;
+  const step = run.step === "queued" ? describeWaiting(run.runId, queue, nowMs) : run.step;
   const done = progress?.step === run.step ? describeDone(progress) : "";
   return [step, done, `(${since})`].filter(Boolean).join(" ");
 }
 
-function describeWaiting(queue: HostQueue | undefined): string {
+function describeWaiting(runId: string, queue: HostQueueView | undefined, nowMs: number): string {
   if (queue === undefined) return "waits for its host";
-  const { host, now } = queue;
-  if (now.state === "leased") return `waits for host ${host}, where ${now.holder} measures`;
-  if (now.state === "free" || now.left.length === 0) return `waits for host ${host} to be proven clean`;
+  const prospect = prospectsOf(queue, new Date(nowMs).toISOString()).find(
+    ({ holder }) => holder === runWorkflowId(runId),
+  );
+  return [`waits for host ${queue.host}${describeHostNow(queue)}`, ...describeProspect(prospect, nowMs)].join(", ");
+}
+
+function describeHostNow({ now }: HostQueueView): string {
+  if (now.state === "leased") return `, where ${now.holder} measures`;
+  if (now.state === "free" || now.left.length === 0) return " to be proven clean";
   const more = now.left.length > 1 ? ` and ${now.left.length - 1} more` : "";
-  return `waits for host ${host} to be clean of ${now.left[0]}${more}`;
+  return ` to be clean of ${now.left[0]}${more}`;
+}
+
+/** Of the first in line there is nothing to say but what it waits for. */
+function describeProspect(prospect: Prospect | undefined, nowMs: number): string[] {
+  if (prospect?.position === undefined || prospect.estimatedStartAt === undefined) return [];
+  const inSec = (Date.parse(prospect.estimatedStartAt) - nowMs) / 1000;
+  const place = prospect.position > 1 ? [`place ${prospect.position}`] : [];
+  return inSec < 1 ? place : [...place, `starts in about ${formatDuration(inSec)}`];
 }
 
 /** Nothing where a step has only begun: `0/4 nodes` is no news. */

@@ -48,6 +48,13 @@ export async function readSweepResults(sweepId: string): Promise<SweepResults> {
   return { sweep, rows, evidence: evidence?.filter((one) => one !== undefined) ?? [] };
 }
 
+/** @throws {InputError} Where the text cannot name one sweep. */
+export function requireSweepId(text: string): void {
+  if (/^[a-z0-9][a-z0-9-]{0,80}$/.test(text)) return;
+  const rule = "must be the id of one sweep: lower-case letters, digits and hyphens";
+  throw new InputError([{ field: "ID", value: text, rule, hint: "meshbench list shows all sweeps" }]);
+}
+
 export const noSuchSweep = (sweepId: string): InputError =>
   new InputError([{ field: "ID", value: sweepId, rule: "no such sweep", hint: "meshbench list shows all sweeps" }]);
 

@@ -8,7 +8,7 @@ import { findSweepRows } from "#cli/results";
 import { readSourceSha } from "#cli/source-sha";
 import { loadPlan } from "#cli/spec-file";
 import { requireWorkers, startSweep } from "#cli/sweep-client";
-import { EXIT } from "#model/errors";
+import { EXIT, InputError } from "#model/errors";
 import { newSweepId } from "#model/ids";
 import type { SweepDocument } from "#model/result-row";
 import { formatDuration } from "#model/units";
@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly set: readonly string[];
   readonly env?: string;
   readonly keep?: string;
+  /** As typed. */
+  readonly priority?: string;
   readonly detach?: boolean;
   readonly onInterrupt: "detach" | "cancel";
   readonly json?: boolean;
@@ -26,6 +28,7 @@ export interface RunOptions {
 /** @returns The exit code. */
 export async function runSweep(specName: string, options: RunOptions): Promise<number> {
   const { env, keep, detach = false, onInterrupt, json = false } = options;
+  const priority = parsePriority(options.priority ?? "0");
   const set = keep === undefined ? options.set : [...options.set, `keep=${keep}`];
   const plan = await loadPlan({ spec: specName, set, env: env?.split(","), limits: readLimits() });
   const { name, environments } = plan.spec;
@@ -37,7 +40,7 @@ export async function runSweep(specName: string, options: RunOptions): Promise<n
     await requireWorkers(client, new Set(environments.map(({ host }) => host)));
     const sourceSha = await readSourceSha();
     const queue = async () => {
-      await startSweep(client, { sweepId, plan, sourceSha });
+      await startSweep(client, { sweepId, plan, sourceSha, priority });
       note(`queued ${sweepId}: ${plan.runs.length} runs, about ${formatDuration(plan.estimatedSec)}`);
     };
     if (!detach) return followToEnd(client, sweepId, { onInterrupt, json, queue });
@@ -47,4 +50,11 @@ export async function runSweep(specName: string, options: RunOptions): Promise<n
     note(`see it with: meshbench watch ${sweepId}`);
     return EXIT.ok;
   });
+}
+
+/** @throws {InputError} */
+function parsePriority(text: string): number {
+  if (/^-?\d{1,3}$/.test(text)) return Number(text);
+  const rule = "must be an integer -999..999";
+  throw new InputError([{ field: "--priority", value: text, rule, hint: "greater goes first; 0 unless said" }]);
 }

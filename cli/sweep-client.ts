@@ -1,12 +1,13 @@
 /** What commands ask of Temporal about sweeps and runs: typed, and free of Temporal's own error classes. */
 
-import { WorkflowFailedError, WorkflowNotFoundError } from "@temporalio/client";
+import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError } from "@temporalio/client";
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { defaultPayloadConverter, defineSearchAttributeKey } from "@temporalio/common";
 import type { Payload, QueryDefinition } from "@temporalio/common";
+import { configHashOf } from "#cli/config-hash";
 import { InputError, UnavailableError } from "#model/errors";
 import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
-import type { HostQueue } from "#model/host-queue";
+import type { HostQueueView } from "#model/host-outlook";
 import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
 import type { StepProgress } from "#model/run";
@@ -14,23 +15,51 @@ import type { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import { formatDuration } from "#model/units";
 import { isQueryUnanswered } from "#worker/temporal-connection";
 import { getHostQueueQuery, getRunProgressQuery, getSweepProgressQuery } from "#workflows/messages";
-import type { RunProgress, SweepProgress } from "#workflows/messages";
+import type { RunProgress, SweepInput, SweepProgress } from "#workflows/messages";
 import type { sweepWorkflow } from "#workflows/sweep";
 
 /** Queues a sweep. The same id again is refused by the server, so a repeated call cannot measure twice. */
 export async function startSweep(
   client: Client,
-  { sweepId, plan, sourceSha }: { sweepId: string; plan: Plan; sourceSha: string },
+  { plan, ...rest }: { sweepId: string; plan: Plan; sourceSha: string; priority: number },
 ): Promise<void> {
-  const environments = plan.spec.environments.map(({ name }) => name).join(", ");
+  const packed = packPlan(plan);
+  const input = { ...rest, plan: packed, configHash: configHashOf(packed) };
   await client.workflow.start<typeof sweepWorkflow>("sweepWorkflow", {
-    taskQueue: WORKFLOW_QUEUE,
-    workflowId: sweepWorkflowId(sweepId),
+    ...sweepOptions(input),
     workflowIdReusePolicy: "REJECT_DUPLICATE",
-    staticSummary: `${plan.spec.name}: ${plan.runs.length} runs on ${environments}`,
     staticDetails: `${plan.points.length} points, about ${formatDuration(plan.estimatedSec)}, seed ${plan.spec.seed}`,
-    args: [{ sweepId, plan: packPlan(plan), sourceSha }],
   });
+}
+
+/**
+ * Takes up a sweep whose workflow has ended, under the same id.
+ * @throws {InputError} Where somebody else has just done so.
+ */
+export async function resumeSweepWorkflow(client: Client, input: SweepInput): Promise<void> {
+  try {
+    await client.workflow.start<typeof sweepWorkflow>("sweepWorkflow", {
+      ...sweepOptions(input),
+      workflowIdReusePolicy: "ALLOW_DUPLICATE",
+      staticDetails: "resumed: goes on with what is stored of it",
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const { sweepId } = input;
+    const hint = `meshbench watch ${sweepId}`;
+    throw new InputError([{ field: "ID", value: sweepId, rule: "it is under way again already", hint }]);
+  }
+}
+
+function sweepOptions(input: SweepInput) {
+  const { spec, runs } = input.plan;
+  const environments = spec.environments.map(({ name }) => name).join(", ");
+  return {
+    taskQueue: WORKFLOW_QUEUE,
+    workflowId: sweepWorkflowId(input.sweepId),
+    staticSummary: `${spec.name}: ${runs.length} runs on ${environments}`,
+    args: [input] as [SweepInput],
+  };
 }
 
 /**
@@ -93,7 +122,7 @@ async function ifFound<Found>(read: () => Promise<Found>): Promise<Found | undef
  * @returns `undefined` where nobody has asked for the host since it was last clean.
  * @throws {NoAnswerError}
  */
-export function readHostQueue(client: Client, host: string): Promise<HostQueue | undefined> {
+export function readHostQueue(client: Client, host: string): Promise<HostQueueView | undefined> {
   const handle = client.workflow.getHandle(hostWorkflowId(host));
   return ifFound(async () => {
     const { status } = await handle.describe();
@@ -140,7 +169,7 @@ export interface RunView {
   /** The newest that its step has said. */
   readonly progress?: StepProgress | undefined;
   /** While it is queued. */
-  readonly queue?: HostQueue | undefined;
+  readonly queue?: HostQueueView | undefined;
 }
 
 /** @throws {NoAnswerError} */
@@ -166,10 +195,14 @@ function newestHeartbeat({ heartbeatDetails }: { heartbeatDetails?: { payloads?:
 
 /** @throws {InputError} when there is no such sweep, or it has ended. */
 export async function cancelSweep(client: Client, sweepId: string): Promise<void> {
-  const state = await readSweepState(client, sweepId);
-  if (state !== "open") {
-    const rule = state === "unknown" ? "no such sweep" : `the sweep is ${state} already`;
-    throw new InputError([{ field: "ID", value: sweepId, rule, hint: "meshbench list shows all sweeps" }]);
-  }
+  await requireOpenSweep(client, sweepId);
   await client.workflow.getHandle(sweepWorkflowId(sweepId)).cancel();
+}
+
+/** @throws {InputError} when there is no such sweep, or it has ended. */
+export async function requireOpenSweep(client: Client, sweepId: string): Promise<void> {
+  const state = await readSweepState(client, sweepId);
+  if (state === "open") return;
+  const rule = state === "unknown" ? "no such sweep" : `the sweep is ${state} already`;
+  throw new InputError([{ field: "ID", value: sweepId, rule, hint: "meshbench list shows all sweeps" }]);
 }

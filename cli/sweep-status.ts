@@ -19,17 +19,23 @@ const STATUS_OF: Readonly<Record<SweepState, SweepRecord["status"]>> = {
 
 export const statusOf = (state: SweepState): SweepRecord["status"] => STATUS_OF[state];
 
-/** A sweep that was terminated could not write down its end: those that are open in the store are asked for. */
+/** What is stored of a sweep that has not written down its end. */
+export const isUnderWay = (status: SweepRecord["status"]): boolean => status === "OPEN" || status === "PAUSED";
+
+/** A sweep that was terminated could not write down its end: those that are under way in the store are asked for. */
 export async function readStatuses(sweeps: readonly SweepRecord[]): Promise<SweepRecord["status"][]> {
-  if (!sweeps.some(({ status }) => status === "OPEN")) return sweeps.map(({ status }) => status);
+  const stored = sweeps.map(({ status }) => status);
+  if (!stored.some(isUnderWay)) return stored;
   const asked = await ifTemporalAnswers((client) =>
     Promise.all(
-      sweeps.map(async ({ sweepId, status }) =>
-        status === "OPEN" ? statusOf(await readSweepState(client, sweepId)) : status,
-      ),
+      sweeps.map(async ({ sweepId, status }) => {
+        if (!isUnderWay(status)) return status;
+        const state = await readSweepState(client, sweepId);
+        return state === "open" ? status : statusOf(state);
+      }),
     ),
   );
-  return asked ?? sweeps.map(({ status }) => status);
+  return asked ?? stored;
 }
 
 /** @returns `undefined` where it does not, which is noted. */

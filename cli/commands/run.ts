@@ -16,6 +16,7 @@ export function runCommand(): Command {
         "on-failure",
       ] as const),
     )
+    .option("--priority <n>", "in line for a host, greater goes first; 0 unless said")
     .option("--detach", "return once the sweep is queued")
     .addOption(
       new Option("--on-interrupt <what>", "what Ctrl-C does").choices(["detach", "cancel"] as const).default("detach"),

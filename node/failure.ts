@@ -37,16 +37,18 @@ export function isRolledBack(error: Error): boolean {
 /** An answer of the database that ends the run. */
 export function statementFailure(label: string, error: Error): BenchError {
   const { code = "", message } = error as DriverError;
-  const isFull = FULL.test(code) || NO_SPACE.test(message);
-  return new BenchError(isFull ? "disk full" : "node failed", `${label}: ${code} ${message}`, {}, { cause: error });
+  const kind = isNoSpace(code, message) ? "disk full" : "node failed";
+  return new BenchError(kind, `${label}: ${code} ${message}`, {}, { cause: error });
 }
 
 /** A connection that cannot be had, or not again. */
 export function connectionFailure(kind: FailureKind, label: string, error: unknown): BenchError {
   const { code = "", message } = error as DriverError;
   const what = message.includes(code) ? message : `${code} ${message}`;
-  return new BenchError(kind, `${label}: ${what}`, {}, { cause: error });
+  return new BenchError(isNoSpace(code, message) ? "disk full" : kind, `${label}: ${what}`, {}, { cause: error });
 }
+
+const isNoSpace = (code: string, message: string): boolean => FULL.test(code) || NO_SPACE.test(message);
 
 /** What the worker reads. Anything unexpected is a bug, and its stack goes to the log. */
 export function toNodeFailure(error: unknown): NodeFailure {

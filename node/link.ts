@@ -76,10 +76,17 @@ export class Link implements RowSink {
     }
   }
 
-  /** From now on rows go to this table. */
+  /**
+   * From now on rows go to this table.
+   * @throws {BenchError} What the database answered.
+   */
   async prepareInserts(table: DataTable): Promise<void> {
     this.#table = table;
-    this.#insertRow = await prepare(this.#connection, insertRowSql(table, this.target.copy));
+    try {
+      this.#insertRow = await prepare(this.#connection, insertRowSql(table, this.target.copy));
+    } catch (error) {
+      throw statementFailure(this.target.label, error as Error);
+    }
   }
 
   insertRow(key: Buffer, value: number, acknowledged: Acknowledged): void {

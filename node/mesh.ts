@@ -87,9 +87,11 @@ function peerOf({ peers }: Assignment, index: number): Peer {
   return peer;
 }
 
-async function openLocal({ client }: Assignment, own: Link, deadlineUs: number): Promise<Link[]> {
-  const more = Array.from({ length: LOCAL_LINKS[client] - 1 }, () => Link.openUntil(own.target, deadlineUs));
-  return [own, ...(await Promise.all(more))];
+async function openLocal(assignment: Assignment, own: Link, deadlineUs: number): Promise<Link[]> {
+  const label = `node ${assignment.nodeIndex} (its own database)`;
+  const openOne = () =>
+    Link.openUntil(own.target, deadlineUs).catch((error) => failToConnect(label, assignment, error));
+  return [own, ...(await Promise.all(Array.from({ length: LOCAL_LINKS[assignment.client] - 1 }, openOne)))];
 }
 
 /** All are tried to the end, so that the failure tells how many databases are out of reach. */
@@ -118,8 +120,7 @@ async function openLink(assignment: Assignment, { peer, copy }: Destination, dea
     const lostKind = peer.index === nodeIndex ? "db crash" : isMaster ? "master lost" : "node lost";
     return await Link.openUntil({ ...account, host, port: DATABASE_PORT, label, lostKind, copy }, deadlineUs);
   } catch (error) {
-    if (error instanceof BenchError) throw error;
-    throw isFull(error) ? tooManyConnections(label, assignment) : connectionFailure("sync", label, error);
+    return failToConnect(label, assignment, error);
   }
 }
 
@@ -133,7 +134,9 @@ async function addressOf(hostname: string): Promise<string> {
   }
 }
 
-const isFull = (error: unknown): boolean => (error as { code?: string }).code === "ER_CON_COUNT_ERROR";
-
-const tooManyConnections = (label: string, assignment: Assignment): BenchError =>
-  new BenchError("sync", `too many connections at ${label}, need max_connections >= ${connectionsNeeded(assignment)}`);
+function failToConnect(label: string, assignment: Assignment, error: unknown): never {
+  if (error instanceof BenchError) throw error;
+  if ((error as { code?: string }).code !== "ER_CON_COUNT_ERROR") throw connectionFailure("sync", label, error);
+  const needed = `need max_connections >= ${connectionsNeeded(assignment)}`;
+  throw new BenchError("sync", `too many connections at ${label}, ${needed}`, {}, { cause: error });
+}

@@ -33,6 +33,11 @@ describe("errors of the driver", () => {
     expect(connectionFailure("sync", "node 3", refused).message).toBe("node 3: connect ECONNREFUSED 198.18.0.5:3306");
   });
 
+  test("a connection that a full disk refuses says so", () => {
+    const full = driverError("Got error 28 from storage engine", { code: "ER_GET_ERRNO" });
+    expect(connectionFailure("sync", "node 3", full).kind).toBe("disk full");
+  });
+
   test("what nobody expected is a bug", () => {
     expect(toNodeFailure(new TypeError("x is undefined"))).toEqual({
       kind: "bug",

@@ -163,6 +163,22 @@ describe("a node that cannot take part says why", () => {
     }
   });
 
+  test("when its own database has only one connection left for it", async () => {
+    await databases.reset("innodb");
+    const own = databases.all[0] as LocalDatabase;
+    await own.connection.query("SET GLOBAL max_connections = 10");
+    // With the tests' own ten, and one more for an administrator: here the program's first is the eleventh.
+    const idle = await Promise.all(Array.from({ length: 9 }, () => own.connect()));
+    try {
+      const { failure } = await runNode(databases, { ...RUN, barrierTimeoutSec: 0.5 }, 1);
+      const message = "too many connections at node 1 (its own database), need max_connections >= 5";
+      expect(failure).toEqual({ kind: "sync", message });
+    } finally {
+      for (const one of idle) one.destroy();
+      await own.connection.query("SET GLOBAL max_connections = 300");
+    }
+  });
+
   test("when a peer stops answering before the barrier", async () => {
     await databases.reset("innodb");
     const [own, peer] = databases.all as [LocalDatabase, LocalDatabase];

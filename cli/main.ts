@@ -22,7 +22,7 @@ import { watchCommand } from "#cli/commands/watch";
 import { workerCommand } from "#cli/commands/worker";
 import { note } from "#cli/output";
 import { BenchError, EXIT, InputError, UnavailableError } from "#model/errors";
-import packageJson from "../package.json" with { type: "json" };
+import packageJson from "#package.json" with { type: "json" };
 
 // Whoever reads our output may have enough of it, as in: meshbench list | head -1
 for (const stream of [process.stdout, process.stderr]) {

@@ -7,7 +7,7 @@
 
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import type { WorkflowHandle } from "@temporalio/client";
-import packageJson from "../../package.json" with { type: "json" };
+import packageJson from "#package.json" with { type: "json" };
 import { historyFromJSON, historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 
 const ROOT = new URL("../workflows/histories/", import.meta.url);

@@ -86,20 +86,34 @@ const found = (
 ): Found => ({ kind, name, runId, host, deadlineAt, isInTheWay });
 
 async function judgeAll(host: ReapedHost, all: readonly Found[], now: Date): Promise<RunFate[]> {
-  const rule = { host: host.host, now };
-  const own = all.filter((one) => !isForeign(one, host.host));
-  const foreign = all.filter((one) => isForeign(one, host.host));
-  const ownFates = [...Map.groupBy(own, ({ runId }) => runId)].map(async ([runId, ofRun]) => {
-    const outcome = await host.askRunOutcome(runId);
-    const whole = { runId, host: host.host, deadlineAt: latestDeadline(ofRun) };
-    return { runId, all: ofRun, outcome, verdict: judgeLeftover(whole, { ...rule, outcome }) };
-  });
-  const foreignFates = foreign.map((one) => {
-    const verdict = judgeLeftover(one, { ...rule, outcome: undefined });
-    return { runId: one.runId, all: [one], outcome: undefined, verdict };
-  });
-  return [...(await Promise.all(ownFates)), ...foreignFates];
+  const abandoned = new Set(await new HostFence(host).listAbandonedRuns());
+  const [marksOnly, present] = split(all, ({ runId }) => abandoned.has(runId));
+  const [foreign, own] = split(present, (one) => isForeign(one, host.host));
+  return [
+    ...foreign.map((one) => judgeForeign(one, host.host, now)),
+    ...groupByRun(marksOnly).map(([runId, marks]) => ({ runId, all: marks, outcome: undefined, verdict: ABANDONED })),
+    ...(await Promise.all(groupByRun(own).map(([runId, ofRun]) => judgeOwn(host, runId, ofRun, now)))),
+  ];
 }
+
+async function judgeOwn(host: ReapedHost, runId: string, ofRun: readonly Found[], now: Date): Promise<RunFate> {
+  const outcome = await host.askRunOutcome(runId);
+  const whole = { runId, host: host.host, deadlineAt: latestDeadline(ofRun) };
+  return { runId, all: ofRun, outcome, verdict: judgeLeftover(whole, { host: host.host, now, outcome }) };
+}
+
+function judgeForeign(one: Found, host: string, now: Date): RunFate {
+  const verdict = judgeLeftover(one, { host, now, outcome: undefined });
+  return { runId: one.runId, all: [one], outcome: undefined, verdict };
+}
+
+const groupByRun = (all: readonly Found[]) => [...Map.groupBy(all, ({ runId }) => runId)];
+
+function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
+}
+
+const ABANDONED: Verdict = { action: "remove", why: "its worker and its nodes are gone" };
 
 /** One that cannot be read is later than all others. */
 function latestDeadline(ofRun: readonly Found[]): string {

@@ -13,6 +13,8 @@ export interface FenceClaim {
   readonly token: string;
   /** Content digest of the run's node image. */
   readonly imageDigest: string;
+  /** The engine that the run's nodes are made by, where it has a mark of its own. */
+  readonly engineId?: string;
 }
 
 /** Labels that are missing are empty. */
@@ -22,6 +24,8 @@ export interface FenceHolder extends Leftover {
   readonly where: string;
   /** Runs of this domain on its other hosts may measure beside it; absent: nobody may. */
   readonly sharedWithDomain?: string;
+  /** Where the worker that took it ran on this machine and is gone: the engine that tells whether its nodes are, too. */
+  readonly deadOwnerEngineId?: string;
 }
 
 export interface FenceMark {
@@ -39,6 +43,12 @@ export interface FenceMark {
 
   /** Takes away the run's mark, if there is one. */
   release(runId: string): Promise<void>;
+}
+
+/** Of an engine that more than one machine or installation may use. */
+export interface EngineFence extends FenceMark {
+  /** The same for everybody who uses the engine. */
+  engineId(): Promise<string>;
 }
 
 /** Whether a run of `domain` on `host` has to wait for this holder. */

@@ -37,11 +37,13 @@ export class HostFence {
    * @throws {BenchError} `fenced`, with who has it and until when.
    */
   async take(run: RunSpec, deadlineAt: string, timing: FenceTiming, signal: AbortSignal): Promise<void> {
-    const claim = this.#claimOf(run, deadlineAt);
+    const engineId = await this.#host.providers.get(run.environment.provider)?.fence?.engineId();
+    const claim = { ...this.#claimOf(run, deadlineAt), ...(engineId !== undefined && { engineId }) };
     const startedMs = performance.now();
     for (;;) {
       const holder = await takeAll(this.#marksOf(run), claim, signal);
       if (holder === undefined) return;
+      if (await this.#giveUpAbandoned(holder)) continue;
       if (performance.now() - startedMs > timing.fenceWaitMs) throw fencedBy(holder, claim);
       // Of two that ask in step, neither would ever get it.
       await sleep(timing.fencePollMs * (0.5 + Math.random()), signal);
@@ -64,6 +66,19 @@ export class HostFence {
     return (await Promise.all(this.#marks().map((mark) => mark.list()))).flat();
   }
 
+  /**
+   * Runs that only their marks are left of: their worker is gone, and so are their nodes, as the engine says that would
+   * have them. Whoever cleans up by labels knows nothing of files.
+   */
+  async listAbandonedRuns(): Promise<string[]> {
+    const orphans = (await this.#host.machineFence.list()).filter((one) => one.deadOwnerEngineId !== undefined);
+    if (orphans.length === 0) return [];
+    const runsByEngine = await this.#runsByEngine();
+    return orphans
+      .filter(({ deadOwnerEngineId = "", runId }) => runsByEngine.get(deadOwnerEngineId)?.has(runId) === false)
+      .map(({ runId }) => runId);
+  }
+
   /** The last thing a run does to a host. */
   async release(runId: string): Promise<void> {
     for (const mark of this.#marks()) await mark.release(runId);
@@ -72,6 +87,23 @@ export class HostFence {
   /** Whether a run of this host would have to wait for it. */
   blocks(holder: FenceHolder, now: Date): boolean {
     return isInTheWay(holder, this.#host) && !isPastDeadline(holder.deadlineAt, now);
+  }
+
+  async #giveUpAbandoned({ runId }: FenceHolder): Promise<boolean> {
+    const isAbandoned = (await this.listAbandonedRuns()).includes(runId);
+    if (isAbandoned) await this.release(runId);
+    return isAbandoned;
+  }
+
+  /** Of which runs there is anything, by engine. */
+  async #runsByEngine(): Promise<Map<string, ReadonlySet<string>>> {
+    const runs = new Map<string, ReadonlySet<string>>();
+    for (const provider of this.#host.providers.values()) {
+      if (provider.fence === undefined) continue;
+      const labelled = await provider.listLabelled();
+      runs.set(await provider.fence.engineId(), new Set(labelled.map(({ runId }) => runId)));
+    }
+    return runs;
   }
 
   /** The machine's mark holds for every provider; an engine's, also for workers on other machines. */

@@ -10,11 +10,12 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { isInTheWay } from "#activities/fence/fence-mark";
 import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
+import { identifyProcess, isAlive } from "#activities/process-identity";
+import type { ProcessIdentity } from "#activities/process-identity";
 import { isPastDeadline } from "#model/reaping";
 
 const CLAIM = ".claim.json";
@@ -28,9 +29,9 @@ const claimFile = z.object({
   token: z.string(),
   /** A machine that was restarted runs nothing of what ran before. */
   bootId: z.string(),
-  /** For people: the worker that took it. Nothing follows from its end, since the nodes go on without it. */
-  pid: z.int(),
-  machine: z.string(),
+  /** The worker that took it. The nodes go on without it, so that its end alone says nothing. */
+  owner: z.object({ pid: z.int(), startTicks: z.int() }),
+  engineId: z.string().optional(),
 });
 type ClaimFile = z.infer<typeof claimFile>;
 
@@ -74,13 +75,12 @@ export class LockFiles implements FenceMark {
   }
 
   /** There whole or not at all: a reader never sees half a file. */
-  async #announce({ runId, host, deadlineAt, domain, token }: FenceClaim): Promise<void> {
+  async #announce(claim: FenceClaim): Promise<void> {
     await mkdir(this.#dir, { recursive: true });
-    const temporary = join(this.#dir, `${token}.${randomUUID()}.tmp`);
-    const machine = hostname();
-    const content: ClaimFile = { runId, host, deadlineAt, domain, token, bootId: bootId(), pid: process.pid, machine };
+    const temporary = join(this.#dir, `${claim.token}.${randomUUID()}.tmp`);
+    const content = claimFile.parse({ ...claim, bootId: bootId(), owner: ownIdentity() });
     await writeFile(temporary, `${JSON.stringify(content)}\n`, { mode: 0o644, flag: "wx" });
-    await rename(temporary, this.#path(token, CLAIM));
+    await rename(temporary, this.#path(claim.token, CLAIM));
   }
 
   async #holderOf(name: string): Promise<FenceHolder | undefined> {
@@ -88,9 +88,10 @@ export class LockFiles implements FenceMark {
     try {
       const claim = await this.#read(name);
       if (claim === undefined) return undefined;
-      const { runId, host, token, domain } = claim;
+      const { runId, host, token, domain, engineId, owner } = claim;
       const deadlineAt = claim.bootId === bootId() ? claim.deadlineAt : new Date(0).toISOString();
-      return { runId, host, deadlineAt, token, where, sharedWithDomain: domain };
+      const holder = { runId, host, deadlineAt, token, where, sharedWithDomain: domain };
+      return engineId === undefined || isAlive(owner) ? holder : { ...holder, deadOwnerEngineId: engineId };
     } catch (error) {
       // Of a version to come, or broken: it holds until somebody who understands it takes it away.
       if (error instanceof z.ZodError || error instanceof SyntaxError) {
@@ -118,6 +119,12 @@ export class LockFiles implements FenceMark {
   #path(token: string, suffix: string): string {
     return join(this.#dir, `${token}${suffix}`);
   }
+}
+
+function ownIdentity(): ProcessIdentity {
+  const identity = identifyProcess(process.pid);
+  if (identity === undefined) throw new Error("this process is not in /proc");
+  return identity;
 }
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

@@ -1,7 +1,7 @@
 /** The mark of a Docker engine: a container that never starts, of a name that the engine gives to one at a time. */
 
 import type { ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
-import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
+import type { EngineFence, FenceClaim, FenceHolder } from "#activities/fence/fence-mark";
 import { inspectContainer, removeContainer } from "#activities/providers/docker-container";
 import { ChangedMeanwhileError, isStatus } from "#activities/providers/docker-engine";
 import type { DockerEngine } from "#activities/providers/docker-engine";
@@ -12,7 +12,7 @@ import { isPastDeadline } from "#model/reaping";
 
 const NAME = "meshbench-lease";
 
-export class DockerLease implements FenceMark {
+export class DockerLease implements EngineFence {
   readonly #engine: DockerEngine;
   readonly #now: () => Date;
 
@@ -33,6 +33,13 @@ export class DockerLease implements FenceMark {
       await removeContainer(this.#engine, existing.Id, signal);
       throw new ChangedMeanwhileError(`${NAME} had another deadline`);
     });
+  }
+
+  async engineId(): Promise<string> {
+    const { ID: id } = (await this.#engine.read("ask who the engine is", undefined, (docker) => docker.info())) as {
+      ID: string;
+    };
+    return id;
   }
 
   async holds(token: string): Promise<boolean> {

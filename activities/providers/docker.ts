@@ -5,7 +5,7 @@ import type Docker from "dockerode";
 import type { ContainerInfo } from "dockerode";
 import pLimit from "p-limit";
 import type { LimitFunction } from "p-limit";
-import type { FenceMark } from "#activities/fence/fence-mark";
+import type { EngineFence } from "#activities/fence/fence-mark";
 import {
   containerNameOf,
   describeContainer,
@@ -43,7 +43,7 @@ export interface DockerProviderOptions {
 
 export class DockerProvider implements NodeProvider {
   readonly name = "docker";
-  readonly fence: FenceMark;
+  readonly fence: EngineFence;
   readonly #engine: DockerEngine;
   readonly #hostId: string;
   readonly #imageTag: () => Promise<string>;

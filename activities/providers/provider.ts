@@ -1,6 +1,6 @@
 /** What every kind of environment has to offer. One file per provider beside this one; all pass one contract suite. */
 
-import type { FenceMark } from "#activities/fence/fence-mark";
+import type { EngineFence } from "#activities/fence/fence-mark";
 import type { DatabaseSizing, NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
 import type { Environment, ProviderName } from "#model/spec";
 
@@ -41,7 +41,7 @@ export interface NodeProvider {
   readonly name: ProviderName;
 
   /** Where nodes are made by an engine that others, also on other machines, may use: who has it now. */
-  readonly fence?: FenceMark;
+  readonly fence?: EngineFence;
 
   /**
    * Looks the image up and records what the environment is. Creates nothing.

@@ -32,8 +32,8 @@ export interface RunMeasurements {
 
 /**
  * The row lacks `provision_s` and `teardown_s`, which only the workflow knows. `elapsed_s` and `deviation_pct` are those
- * of the slowest node; each lateness is that of the node where it is largest; `main_s` reaches from the first node's
- * release to the last acknowledgement of all.
+ * of the slowest node; each lateness is that of the node where it is largest, and `null` where there is nobody to be late
+ * at; `main_s` is the longest that a node took from its t0 to its last acknowledgement.
  * @throws {RangeError} If a node's result or proof is missing.
  */
 export function judgeRun(measured: RunMeasurements): RunRow {
@@ -62,6 +62,7 @@ function measuredColumnsOf({ run, results, proofs }: RunMeasurements) {
   const released = results.map(({ releasedAtMasterUs }) => releasedAtMasterUs);
   const firstReleaseUs = Math.min(...released);
   const largest = (of: (result: NodeResult) => number) => Math.max(...results.map(of));
+  const hasRemotes = run.point.nodes > 1;
   return {
     elapsed_s: largest((result) => result.elapsedSec),
     deviation_pct: Math.max(...deviations),
@@ -69,12 +70,12 @@ function measuredColumnsOf({ run, results, proofs }: RunMeasurements) {
     deviation_pct_min: Math.min(...deviations),
     lateness_local_p50_ms: largest((result) => result.latenessLocal.p50Ms),
     lateness_local_p99_ms: largest((result) => result.latenessLocal.p99Ms),
-    lateness_remote_p50_ms: largest((result) => result.latenessRemote.p50Ms),
-    lateness_remote_p99_ms: largest((result) => result.latenessRemote.p99Ms),
+    lateness_remote_p50_ms: hasRemotes ? largest((result) => result.latenessRemote.p50Ms) : null,
+    lateness_remote_p99_ms: hasRemotes ? largest((result) => result.latenessRemote.p99Ms) : null,
     tuples_per_db: mostDifferent(proofs, rowsExpectedOf(run)),
     barrier_skew_ms: (Math.max(...released) - firstReleaseUs) / 1000,
     sync_s: largest((result) => result.syncSec),
-    main_s: largest((result) => (result.releasedAtMasterUs - firstReleaseUs) / 1e6 + result.elapsedSec),
+    main_s: largest((result) => result.mainSec ?? result.elapsedSec),
     finalise_s: largest((result) => result.finaliseSec),
   } satisfies Partial<RunRow>;
 }

@@ -133,6 +133,8 @@ export interface NodeResult {
   readonly expectedSec: number;
   /** Last acknowledgement − t0; with `staggered`, − the start of the node's own schedule, `phaseOffsetMs` after t0. */
   readonly elapsedSec: number;
+  /** Last acknowledgement − t0, `phaseOffsetMs` included. Node programs of older images do not tell. */
+  readonly mainSec?: number;
   /** Each phase's own time: connecting (mesh), warm-up, barrier (own row to release), finalise. */
   readonly connectSec: number;
   readonly warmupSec: number;

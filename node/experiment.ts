@@ -95,7 +95,7 @@ async function failForSilence(mesh: Mesh): Promise<never> {
 }
 
 function resultOf(assignment: Assignment, measurement: Measurement, mesh: Mesh) {
-  const { runId, nodeIndex, tupleCount, ratePerMin } = assignment;
+  const { runId, nodeIndex, tupleCount, ratePerMin, phaseOffsetMs } = assignment;
   const { record, elapsedSec, cpuUserSec, cpuSystemSec, nodeCpuSec } = measurement;
   const links = new Set([...mesh.local, ...mesh.remote, mesh.master]);
   return {
@@ -105,6 +105,7 @@ function resultOf(assignment: Assignment, measurement: Measurement, mesh: Mesh) 
     tupleCount,
     expectedSec: (tupleCount * 60) / ratePerMin,
     elapsedSec,
+    mainSec: elapsedSec + phaseOffsetMs / 1000,
     latenessLocal: record.local.summary(),
     latenessRemote: record.remote.summary(),
     latenessPacing: record.pacing.summary(),

@@ -20,8 +20,6 @@ import type { NodeOutcome, TestRun } from "#test/support/node-processes";
 const NODES = 3;
 /** 0.5 s of main loop, with a last batch that is not full. */
 const RUN: TestRun = { mode: "replicated", ratePerMin: 30_000, tupleCount: 250, aggregation: 100 };
-/** More than a busy machine adds to a loop, less than a broken pacer does. */
-const SLACK_SEC = 1;
 
 const POLL = { interval: 5, timeout: 10_000 };
 
@@ -59,13 +57,13 @@ describe("every database ends with exactly the expected tuples", () => {
 });
 
 test("nodes report what they measured, and left the barrier together", async () => {
-  const outcomes = await runNodes(databases, RUN);
+  const outcomes = await runNodes(databases, { ...RUN, tupleCount: 1_050 });
   for (const { result } of outcomes) {
-    expect(result).toMatchObject({ tupleCount: 250, expectedSec: 0.5, reconnects: 0, saturatedBatches: 0 });
-    expect(result?.elapsedSec).toBeGreaterThanOrEqual(0.5);
-    expect(result?.elapsedSec).toBeLessThan(0.5 + SLACK_SEC);
+    expect(result).toMatchObject({ tupleCount: 1_050, expectedSec: 2.1, reconnects: 0, saturatedBatches: 0 });
+    expect(result?.elapsedSec).toBeGreaterThanOrEqual(2.1);
+    expect(result?.elapsedSec).toBeLessThan(1.05 * 2.1); // 5 ms are usual; a pacer that drifts adds up to more
     for (const lateness of [result?.latenessLocal, result?.latenessRemote, result?.latenessPacing]) {
-      expect(lateness?.count).toBe(250);
+      expect(lateness?.count).toBe(1_050);
     }
     expect(result?.clocksAtEnd.map(({ peer }) => peer).toSorted()).toEqual([1, 2, 3]);
     expect(result?.facts["database_version"]).toMatch(/^\d/);
@@ -93,21 +91,22 @@ async function countReplaces(connection: LocalDatabase["connection"]): Promise<n
   return Number(status.Value);
 }
 
-test("a schedule stretched by 5 % shows as a deviation of 5 %", async () => {
-  const run = { ...RUN, tupleCount: 1_200 };
+test("a schedule stretched by 5 % shows as a deviation of 5 %", { retry: 3 }, async () => {
+  const run = { ...RUN, ratePerMin: 6_000, tupleCount: 400 };
   const outcomes = await runNodes(databases, run, { MESHBENCH_TEST: "1", MESHBENCH_STRETCH: "1.05" });
-  for (const { result } of outcomes) {
-    const { elapsedSec = 0, expectedSec = 1 } = result ?? {};
-    expect((100 * (elapsedSec - expectedSec)) / expectedSec).toBeGreaterThan(4.9);
-    expect((100 * (elapsedSec - expectedSec)) / expectedSec).toBeLessThan(6);
-  }
+  const deviations = outcomes.map(({ result: { elapsedSec = 0, expectedSec = 1 } = {} }) => elapsedSec / expectedSec);
+  // Of the least disturbed node: a busy machine adds lateness.
+  expect(Math.abs(100 * (Math.min(...deviations) - 1) - 5)).toBeLessThanOrEqual(0.5);
 });
 
 test("a staggered node starts later and takes as long", async () => {
-  const run: TestRun = { ...RUN, phase: "staggered", phaseOffsetMs: 400 };
+  const run: TestRun = { ...RUN, phase: "staggered", phaseOffsetMs: 1_500 };
   const outcomes = await runNodes(databases, run);
   await expectProven(run, outcomes);
-  for (const { result } of outcomes) expect(result?.elapsedSec).toBeLessThan(0.5 + 0.4);
+  for (const { result } of outcomes) {
+    expect(result?.elapsedSec).toBeLessThan(0.5 + 1.5);
+    expect(result?.mainSec).toBeCloseTo((result?.elapsedSec ?? 0) + 1.5, 6);
+  }
 });
 
 test("a node that stands still while it waits for the others shows the gap", async () => {

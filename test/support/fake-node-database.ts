@@ -190,6 +190,7 @@ function faultlessResult({ runId, nodeIndex, tupleCount, ratePerMin, peers }: As
     tupleCount,
     expectedSec,
     elapsedSec: expectedSec + 0.001,
+    mainSec: expectedSec + 0.001,
     connectSec: 0.05,
     warmupSec: 0,
     barrierSec: 0.1,

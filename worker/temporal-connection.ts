@@ -29,6 +29,7 @@ const LONG_POLL_TIMEOUT_MS = 40_000;
 const LONG_POLLS = /\/(?:GetWorkflowExecutionHistory|PollWorkflowExecutionUpdate)$/;
 /** Who asks these can ask again, and would rather know at once that nobody answers. */
 const LOOKS = /\/(?:DescribeWorkflowExecution|QueryWorkflow)$/;
+const LOOK_ATTEMPTS = 8;
 
 export interface TemporalSettings {
   /** `host:port`. */
@@ -165,10 +166,14 @@ const limitCalls: Interceptor = (options, nextCall) => {
 
 const repeatAnyCall = makeGrpcRetryInterceptor(defaultGrpcRetryOptions());
 
+/** A workflow takes one query at a time, whoever asks. */
+const repeatWhereBusy = makeGrpcRetryInterceptor({
+  ...defaultGrpcRetryOptions(),
+  retryableDecider: (attempt, { code }) => code === GRPC.resourceExhausted && attempt <= LOOK_ATTEMPTS,
+});
+
 const repeatCalls: Interceptor = (options, nextCall) =>
-  LOOKS.test(options.method_definition.path)
-    ? (nextCall(options) as ReturnType<Interceptor>)
-    : repeatAnyCall(options, nextCall);
+  LOOKS.test(options.method_definition.path) ? repeatWhereBusy(options, nextCall) : repeatAnyCall(options, nextCall);
 
 async function requireSupportedServer(connection: Connection, settings: TemporalSettings): Promise<void> {
   const { serverVersion } = await connection.workflowService.getSystemInfo({}).catch((error: unknown) => {
@@ -251,6 +256,7 @@ const GRPC = {
   notFound: 5,
   alreadyExists: 6,
   permissionDenied: 7,
+  resourceExhausted: 8,
   failedPrecondition: 9,
   unimplemented: 12,
   unavailable: 14,

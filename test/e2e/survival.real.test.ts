@@ -27,16 +27,19 @@ test("a worker that is killed in the main loop costs nothing: the next one ends 
   const run = harness.start("run", writeSpec(), "--json");
   await harness.untilMainLoop(await run.sweepId());
   const killed = harness.service("worker");
-  const killedAt = performance.now();
+  // Until then nobody starts another; the nodes go on, and are done by themselves.
+  process.kill(harness.supervisorPid, "SIGSTOP");
   process.kill(killed.pid, "SIGKILL");
+  await run.says(/^no worker answers, retrying/m, 30);
+  const backAt = performance.now();
+  process.kill(harness.supervisorPid, "SIGCONT");
 
   const result = await run.finished;
-  const recoverySec = (performance.now() - killedAt) / 1000 - DURATION_SEC;
   expect(result).toMatchObject({ exitCode: 0 });
   expect(parseSweep(result).runs).toHaveLength(1);
   expectUndisturbed(parseSweep(result).runs[0]);
   expect(harness.service("worker")).toMatchObject({ restarts: killed.restarts + 1 });
-  expect(recoverySec).toBeLessThan(20 + REST_SEC);
+  expect((performance.now() - backAt) / 1000).toBeLessThan(20 + REST_SEC);
   expect(await harness.resources()).toEqual([]);
 });
 
@@ -69,16 +72,4 @@ test("a sweep that is terminated from outside ends its followers, and its nodes 
   expect(parseSweep(result)).toMatchObject({ sweep_id: sweepId, status: "FAILED" });
   await until("no node is left", 30, async () => (await harness.resources()).length === 0);
   expect(parseSweep(await harness.expectExit(0, "status", sweepId, "--json"))).toMatchObject({ status: "FAILED" });
-});
-
-test("a follower says that no worker answers, and goes on once one does", async () => {
-  const run = harness.start("run", writeSpec(), "--json");
-  await harness.untilMainLoop(await run.sweepId());
-  process.kill(harness.supervisorPid, "SIGSTOP");
-  process.kill(harness.service("worker").pid, "SIGKILL");
-  await run.says(/^no worker answers, retrying/m, 30);
-  process.kill(harness.supervisorPid, "SIGCONT");
-  const result = await run.finished;
-  expect(result).toMatchObject({ exitCode: 0 });
-  expectUndisturbed(parseSweep(result).runs[0]);
 });

@@ -169,7 +169,7 @@ const repeatAnyCall = makeGrpcRetryInterceptor(defaultGrpcRetryOptions());
 /** A workflow takes one query at a time, whoever asks. */
 const repeatWhereBusy = makeGrpcRetryInterceptor({
   ...defaultGrpcRetryOptions(),
-  retryableDecider: (attempt, { code }) => code === GRPC.resourceExhausted && attempt <= LOOK_ATTEMPTS,
+  retryableDecider: (attempt, { code }) => Number(code) === GRPC.resourceExhausted && attempt <= LOOK_ATTEMPTS,
 });
 
 const repeatCalls: Interceptor = (options, nextCall) =>

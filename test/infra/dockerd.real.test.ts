@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -7,10 +7,19 @@ import { openDockerEndpoint } from "#activities/providers/docker-endpoint";
 import { dockerdService } from "#infra/engine/dockerd";
 import { askEngine } from "#infra/engine/engine";
 import { stopServices, superviseServices } from "#infra/supervisor/control";
+import type { ServiceSpec } from "#infra/supervisor/service";
 import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 
-/** A second engine, which shares nothing with the one that the machine has. */
+/**
+ * A second engine, which shares nothing with the one that the machine has. In one network namespace they would share
+ * docker0: an engine without a bridge removes it.
+ */
+const apart = (service: ServiceSpec): ServiceSpec => ({
+  ...service,
+  command: ["unshare", "--net", ...service.command],
+});
+
 let installation: Installation;
 let socketPath: string;
 beforeAll(() => {
@@ -37,11 +46,13 @@ test("an engine of our own answers, comes back after SIGKILL, and down leaves no
     configFile: join(home, "none.json"),
     flags: [`--data-root=${home}/data`, ...noNetwork],
   });
+  const bridges = bridgesHere();
 
-  await superviseServices(installation, [service]);
+  await superviseServices(installation, [apart(service)]);
   expect(await ask()).toMatchObject({ isRootless: false });
+  expect(readlinkSync(`/proc/${enginePid()}/ns/net`)).not.toBe(readlinkSync("/proc/self/ns/net"));
 
-  process.kill(readLocalServices(installation)!.services[0]!.process!.pid, "SIGKILL");
+  process.kill(enginePid(), "SIGKILL");
   await vi.waitFor(
     () => expect(readLocalServices(installation)!.services[0]).toMatchObject({ state: "running", restarts: 1 }),
     { timeout: 30_000, interval: 100 },
@@ -50,7 +61,13 @@ test("an engine of our own answers, comes back after SIGKILL, and down leaves no
 
   await stopServices(installation);
   expect(commandLines().filter((line) => line.includes(home))).toEqual([]);
+  expect(bridgesHere()).toEqual(bridges);
 });
+
+const enginePid = () => readLocalServices(installation)!.services[0]!.process!.pid;
+
+/** The machine's own engine's; those of its runs come and go. */
+const bridgesHere = () => readdirSync("/sys/class/net").filter((name) => name === "docker0");
 
 function commandLines(): string[] {
   return readdirSync("/proc")

@@ -76,8 +76,9 @@ export interface Ownership {
  */
 export function ownershipOf(processes: readonly Process[], { workerPid, nodeIds }: Owners): Ownership {
   const byPid = new Map(processes.map((one) => [one.pid, one]));
+  const ids = new Set(nodeIds);
   const carriers = new Map(
-    processes.flatMap((one) => nodeIds.filter((id) => one.args.includes(id)).map((id) => [id, one] as const)),
+    processes.flatMap((one) => one.args.filter((arg) => ids.has(arg)).map((id) => [id, one] as const)),
   );
   const heads = new Set([workerPid, ...[...carriers.values()].map(({ pid }) => pid)]);
   for (const { pid, name } of processes) if (TEMPORAL.has(name) || TEST_RUNNER.test(name)) heads.add(pid);

@@ -1,6 +1,3 @@
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { HostMeter } from "#activities/guards/host-meter";
 import type { Reading } from "#activities/guards/host-meter";
@@ -9,34 +6,20 @@ import { BenchError } from "#model/errors";
 import { DEFAULT_GUARDS } from "#model/guards";
 import type { NodeHandle } from "#model/run";
 import { docker } from "#test/support/docker-harness";
+import { LOAD_NAME, startForeignLoad, startOwnLoad } from "#test/support/foreign-load";
+import type { Load } from "#test/support/foreign-load";
 import { requireNodeImage } from "#test/support/node-image";
 import { TempDir } from "#test/support/temp-dir";
-
-const FOREIGN_NAME = "foreign-load";
-/** Ends by itself, should nobody end it. */
-const BUSY_LOOP = `process.title = "${FOREIGN_NAME}"; console.log(process.pid);
-  for (const end = Date.now() + 20_000; Date.now() < end; );`;
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 
-/** Keeps one processor busy. */
-async function startLoad(command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command, [...args, process.execPath, "-e", BUSY_LOOP], { stdio: ["ignore", "pipe", "inherit"] });
-  const pid = await firstNumber(child);
-  cleanUps.push(() => process.kill(pid, "SIGKILL"));
-}
-
-/** With another parent than this program, as any other work on the machine. */
-const startForeignLoad = () => startLoad("setsid", ["--fork"]);
-const startOwnLoad = () => startLoad("env", []);
-
-async function firstNumber({ stdout }: ChildProcess): Promise<number> {
-  if (stdout === null) throw new Error("no output to read from");
-  const [text] = (await once(stdout, "data")) as [Buffer];
-  return Number(text.toString());
+/** Until the test ends. */
+async function during(starting: Promise<Load>): Promise<void> {
+  const load = await starting;
+  cleanUps.push(() => load.stop());
 }
 
 /** Looks until enough was seen that the clock's grain does not matter. */
@@ -50,10 +33,10 @@ const foreignSec = ({ interval: { busySec, ownSec } }: Reading): number => busyS
 
 test("another program's load is seen as foreign, with its name and about what it used", async () => {
   const meter = new HostMeter([]);
-  await startForeignLoad();
+  await during(startForeignLoad());
   meter.read();
   const reading = await readAfter(meter, 2);
-  const load = reading.programs.find(({ name }) => name === FOREIGN_NAME);
+  const load = reading.programs.find(({ name }) => name === LOAD_NAME);
   expect(load?.cpuSec).toBeGreaterThan(0.2); // others may want the processor as well
   expect(foreignSec(reading)).toBeGreaterThan(0.7 * load!.cpuSec);
   expect(reading.interval.busySec).toBeLessThan(1.1 * reading.interval.sec * meter.cpus);
@@ -61,10 +44,10 @@ test("another program's load is seen as foreign, with its name and about what it
 
 test("the worker's own load is not", async () => {
   const meter = new HostMeter([]);
-  await startOwnLoad();
+  await during(startOwnLoad());
   meter.read();
   const reading = await readAfter(meter, 2);
-  expect(reading.programs.map(({ name }) => name)).not.toContain(FOREIGN_NAME);
+  expect(reading.programs.map(({ name }) => name)).not.toContain(LOAD_NAME);
   expect(reading.interval.ownSec).toBeGreaterThan(0.2);
 });
 
@@ -109,7 +92,7 @@ test("nodes that are not on this machine are not sampled", async () => {
 });
 
 test("a host that is not quiet is waited for, then refused with its load", async () => {
-  await startForeignLoad();
+  await during(startForeignLoad());
   const guards = new LocalHostGuards({ ...DEFAULT_GUARDS, foreignCpuPct: 1, quietWaitSec: 2 });
   const waits: string[] = [];
   const refused = guards.awaitQuiet(AbortSignal.timeout(10_000), (what) => waits.push(what));

@@ -8,6 +8,7 @@ import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
 import type { WorkflowBundleWithSourceMap } from "@temporalio/worker";
 import type { HostActivities, StoreActivities } from "#activities/index";
+import type { ResultsStore } from "#activities/results/results-store";
 import { withHeartbeats } from "#activities/step";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import { askTemporalForRun, createTemporalActivities } from "#activities/temporal";
@@ -159,6 +160,8 @@ export class FakeHost {
 
 /** Keeps every write, so that a second terminal record would show. */
 export class FakeStore {
+  /** Gets all rows and sweeps as well. */
+  mirror: Pick<ResultsStore, "saveSweep" | "saveRun"> | undefined;
   readonly rows: RunRow[] = [];
   readonly sweeps: SweepRecord[] = [];
   readonly evidence = new Map<string, string[]>();
@@ -190,7 +193,10 @@ export class FakeStore {
 
   activities(): StoreActivities {
     return {
-      saveSweep: async ({ sweep }) => void this.sweeps.push(sweep),
+      saveSweep: async ({ sweep }) => {
+        this.sweeps.push(sweep);
+        this.mirror?.saveSweep(sweep);
+      },
       readAttempts: async ({ sweepId }) => ({
         attempts: this.rows.filter(({ sweep_id }) => sweep_id === sweepId).map((row) => pastAttemptOf(row)),
       }),
@@ -200,7 +206,10 @@ export class FakeStore {
         this.settled.push(host);
         return { lostRunIds: [] };
       },
-      saveRun: async ({ row }) => void this.rows.push(row),
+      saveRun: async ({ row }) => {
+        this.rows.push(row);
+        this.mirror?.saveRun(row);
+      },
       saveEvidencePart: async ({ runId, data }) => {
         this.evidence.set(runId, [...(this.evidence.get(runId) ?? []), data]);
       },

@@ -1,0 +1,138 @@
+/** `pause`, `resume` and `queue` as a user types them, with workflows on a real Temporal server and hosts that are memory. */
+
+import { afterAll, beforeAll, test } from "vitest";
+import { openSqliteStore } from "#activities/results/sqlite-store";
+import type { ResultsStore } from "#activities/results/results-store";
+import { configHashOf } from "#cli/config-hash";
+import { sweepWorkflowId } from "#model/ids";
+import { packPlan } from "#model/packed-plan";
+import type { Plan } from "#model/plan";
+import type { SweepDocument } from "#model/result-row";
+import type { SweepPin } from "#model/sweep-pin";
+import { runMeshbench } from "#test/support/meshbench-command";
+import { samplePlan } from "#test/support/sample-plan";
+import { TempDir } from "#test/support/temp-dir";
+import { WorkflowHarness } from "#test/support/workflow-harness";
+import type { FakeHost } from "#test/support/workflow-harness";
+
+let harness: WorkflowHarness;
+let store: ResultsStore;
+const home = new TempDir();
+
+beforeAll(async () => {
+  harness = await WorkflowHarness.start();
+  store = openSqliteStore(home.join("results"));
+  harness.store.mirror = store;
+});
+afterAll(async () => {
+  await harness.close();
+  store.close();
+  home[Symbol.dispose]();
+});
+
+function meshbench(...args: string[]) {
+  const env = { ...process.env, MESHBENCH_HOME: home.path, TEMPORAL_ADDRESS: harness.env.address };
+  return runMeshbench(args, env);
+}
+
+let hostsMade = 0;
+
+/** A sweep with a run under way. */
+async function startSweep(sweepId: string): Promise<{ host: FakeHost; plan: Plan; release: () => void }> {
+  const host = await harness.addHost(`cli-test-${++hostsMade}`);
+  const plan = samplePlan({ host: host.id });
+  const packed = packPlan(plan);
+  const { reached, release } = host.holdNext("followMainLoop");
+  await harness.startSweep({ sweepId, plan: packed, sourceSha: "", configHash: configHashOf(packed) });
+  await reached;
+  return { host, plan, release };
+}
+
+const endOf = (sweepId: string) => harness.client.workflow.getHandle(sweepWorkflowId(sweepId)).result();
+
+test.concurrent("a paused sweep says so everywhere, and goes on when it is resumed", async ({ expect }) => {
+  const { release } = await startSweep("paused");
+  const paused = await meshbench("pause", "paused", "--json");
+  expect(JSON.parse(paused.stdout)).toEqual({ sweep_id: "paused", status: "PAUSED", runs_left: 2 });
+  expect(paused.stderr).toMatch(/is paused, its current run ends as usual; 2 runs left.*meshbench resume paused/);
+
+  const [again, status, list] = await Promise.all([
+    meshbench("pause", "paused"),
+    meshbench("status", "paused", "--json"),
+    meshbench("list"),
+  ]);
+  expect([again.exitCode, again.stderr]).toEqual([0, expect.stringContaining("is paused already; 2 runs left")]);
+  expect(JSON.parse(status.stdout)).toMatchObject({ status: "PAUSED" });
+  expect(list.stdout).toMatch(/^paused .* PAUSED /m);
+
+  const only = await meshbench("resume", "paused", "--only", "failed");
+  const resumed = await meshbench("resume", "paused", "--detach");
+  expect([only.exitCode, only.stderr]).toEqual([
+    2,
+    expect.stringContaining('--only: got "FAILED"; the sweep is under way'),
+  ]);
+  expect([resumed.exitCode, resumed.stderr]).toEqual([0, expect.stringContaining("paused goes on: 2 runs left")]);
+  expect((await meshbench("resume", "paused", "--detach")).stderr).toContain("under way already, and not paused");
+  release();
+  await endOf("paused");
+  expect((await meshbench("pause", "paused")).stderr).toContain("the sweep is done already");
+});
+
+test.concurrent("one that has ended is taken up again and followed to its end; complete, there is nothing left", async ({
+  expect,
+}) => {
+  const { host } = await startSweep("ended");
+  await meshbench("cancel", "ended");
+  await expect(endOf("ended")).rejects.toThrow();
+
+  const resumed = await meshbench("resume", "ended", "--json");
+  expect(resumed.stderr).toMatch(/^resumed ended: 2 of 2 runs left, about \d+s/m);
+  expect(resumed.exitCode).toBe(0);
+  const { status, runs } = JSON.parse(resumed.stdout) as SweepDocument;
+  expect([status, ...runs.map((row) => `${row.run_id} ${row.status}`)]).toEqual([
+    "DONE",
+    "ended-p1-r1-a1 CANCELLED",
+    "ended-p1-r1-a2 VALID",
+    "ended-p2-r1-a1 VALID",
+  ]);
+  expect(host.callsOf("prepareEnvironment")).toHaveLength(1);
+
+  const [complete, noneFailed] = await Promise.all([
+    meshbench("resume", "ended"),
+    meshbench("resume", "ended", "--only", "failed,suspect"),
+  ]);
+  expect([complete.exitCode, complete.stderr]).toEqual([
+    2,
+    'error: ID: got "ended"; already complete; meshbench report ended\n',
+  ]);
+  expect(noneFailed.stderr).toContain("no latest attempt of a repetition is FAILED or SUSPECT");
+});
+
+test.concurrent("what cannot be resumed is refused with its state and what can be done", async ({ expect }) => {
+  const { host, release } = await startSweep("changed");
+  release();
+  await endOf("changed");
+  const record = store.findSweep("changed");
+  const pin = JSON.parse(record?.pinJson ?? "") as SweepPin;
+  const pinned = (sweepId: string, change: Partial<SweepPin>) =>
+    store.saveSweep({ ...record!, sweepId, pinJson: JSON.stringify({ ...pin, ...change }) });
+  pinned("other-hash", { configHash: "0".repeat(16) });
+  pinned("other-protocol", { protocol: 0 });
+
+  const refusals = {
+    "*": /must be the id of one sweep/,
+    nobodys: /no such sweep/,
+    "other-hash": /config hash [0-9a-f]{16}, it began with 0{16}/,
+    "other-protocol": /its node image speaks protocol 0/,
+  };
+  const answers = await Promise.all(Object.keys(refusals).map((id) => meshbench("resume", id)));
+  for (const [i, rule] of Object.values(refusals).entries()) {
+    expect([answers[i]?.exitCode, answers[i]?.stderr]).toEqual([2, expect.stringMatching(rule)]);
+  }
+  const odd = await meshbench("resume", "changed", "--only", "valid,*");
+  expect(odd.stderr.trimEnd().split("\n")).toEqual([
+    expect.stringMatching(/^error: --only: got "valid"; must be out of failed, suspect, invalid/),
+    expect.stringMatching(/^error: --only: got "\*"; must be/),
+  ]);
+  expect(host.callsOf("provisionNodes")).toHaveLength(2);
+});

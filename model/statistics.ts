@@ -24,7 +24,8 @@ export function quantile(values: readonly number[], p: number): number {
   const below = Math.floor(position);
   const lower = valueAt(sorted, below);
   const upper = valueAt(sorted, Math.min(below + 1, sorted.length - 1));
-  return lower + (upper - lower) * (position - below);
+  // Infinities leave nothing to interpolate: ∞ − ∞ and 0·∞ are no numbers.
+  return position === below || lower === upper ? lower : lower + (upper - lower) * (position - below);
 }
 
 /** @throws {RangeError} If there are no values. */

@@ -1,13 +1,16 @@
 /** Whether a sweep kept what its spec promises. */
 
-import { summariseColumn, type PointSummary } from "#model/point-summary";
+import { hitDeadline, type PointSummary } from "#model/point-summary";
 import type { Threshold } from "#model/spec";
+import { median } from "#model/statistics";
 
 export interface ThresholdMiss {
   readonly threshold: Threshold;
   readonly point: PointSummary;
   /** `null` where no VALID repetition has a figure: a bound that nobody measured is not kept. */
   readonly observed: number | null;
+  /** `observed` is that of the VALID repetitions; the true one is larger, since too many others ended at their deadline. */
+  readonly isLowerBound: boolean;
 }
 
 const COMPARE: Record<Threshold["comparison"], (observed: number, bound: number) => boolean> = {
@@ -17,16 +20,30 @@ const COMPARE: Record<Threshold["comparison"], (observed: number, bound: number)
   ">=": (observed, bound) => observed >= bound,
 };
 
-/** Every bound that a point's VALID repetitions do not keep, points in their order. */
+const STATISTICS: Record<Threshold["statistic"], (values: readonly number[]) => number> = {
+  median,
+  min: (values) => Math.min(...values),
+  max: (values) => Math.max(...values),
+};
+
+/**
+ * Every bound that a point does not keep, points in their order. The VALID repetitions count, and those that ended at their
+ * deadline as infinitely slow: left out, they would make a point look the better the more of its runs cannot cope.
+ */
 export function findThresholdMisses(
   thresholds: readonly Threshold[],
   points: readonly PointSummary[],
 ): ThresholdMiss[] {
   return points.flatMap((point) =>
     thresholds.flatMap((threshold) => {
-      const observed = summariseColumn(point.rows, threshold.column)?.[threshold.statistic] ?? null;
-      const isKept = observed !== null && COMPARE[threshold.comparison](observed, threshold.bound);
-      return isKept ? [] : { threshold, point, observed };
+      const { column, statistic, comparison, bound } = threshold;
+      const values = point.valid.flatMap((row) => row[column] ?? []);
+      if (values.length === 0) return { threshold, point, observed: null, isLowerBound: false };
+      const late = point.rows.filter(hitDeadline).map(() => Infinity);
+      const figure = STATISTICS[statistic]([...values, ...late]);
+      if (COMPARE[comparison](figure, bound)) return [];
+      const isLowerBound = figure === Infinity;
+      return { threshold, point, observed: isLowerBound ? STATISTICS[statistic](values) : figure, isLowerBound };
     }),
   );
 }

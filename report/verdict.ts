@@ -24,6 +24,7 @@ export function verdictOf({ sweep, spec, rows, points, misses }: ReportData): Ve
   }
   const kept = bounds > 0 ? "; all thresholds kept" : "";
   if (sweep.status === "OPEN") return { tone: "warning", text: `Still being measured: ${proven} so far${kept}` };
+  if (sweep.status === "PAUSED") return { tone: "warning", text: `Paused: ${proven} so far${kept}` };
   if (sweep.status === "FAILED") return { tone: "bad", text: `Broken off: ${proven}${kept}` };
   if (sweep.status === "CANCELLED") return { tone: "warning", text: `Cancelled: ${proven}${kept}` };
   return { tone: valid < sweep.runsPlanned ? "warning" : "good", text: `${proven}${kept}` };
@@ -67,12 +68,18 @@ export function isolationWarnings({ points }: ReportData): string[] {
 function thresholdWarnings({ misses }: ReportData): string[] {
   return [...Map.groupBy(misses, ({ threshold }) => threshold)].map(([threshold, its]) => {
     const sign = threshold.comparison.startsWith("<") ? 1 : -1;
-    const severity = ({ observed }: ThresholdMiss) => (observed === null ? Infinity : observed * sign);
+    const severity = ({ observed, isLowerBound }: ThresholdMiss) =>
+      observed === null || isLowerBound ? Infinity : observed * sign;
     const worst = its.reduce((a, b) => (severity(b) > severity(a) ? b : a));
-    const found = worst.observed === null ? "no VALID run has the figure" : `found ${formatFigure(worst.observed)}`;
     const where = `${armOf(worst.point)}, ${describeFactors(worst.point.factors, ["nodes", "rate_per_min"])}`;
-    return `Threshold ${formatThreshold(threshold)} missed at ${amount(its.length, "point")}, furthest at ${where}: ${found}.`;
+    return `Threshold ${formatThreshold(threshold)} missed at ${amount(its.length, "point")}, furthest at ${where}: ${describeObserved(worst)}.`;
   });
+}
+
+/** `found 5.12`, `found ≥ 5.12` */
+export function describeObserved({ observed, isLowerBound }: ThresholdMiss): string {
+  if (observed === null) return "no VALID run has the figure";
+  return `found ${isLowerBound ? "≥ " : ""}${formatFigure(observed)}`;
 }
 
 function quotableWarnings({ rows, points }: ReportData): string[] {
@@ -89,7 +96,8 @@ function runWarnings({ rows }: ReportData): string[] {
   const replaced = replacedAttempts(rows).size;
   const { SUSPECT } = countStatuses(rows);
   return [
-    late > 0 && `Deadline hit by ${amount(late, "run")}: drawn as "≥", outside medians, which are lower bounds there.`,
+    late > 0 &&
+      `Deadline hit by ${amount(late, "run")}: drawn as "≥", outside medians, which are lower bounds there; thresholds count them as infinite.`,
     SUSPECT > 0 && `SUSPECT: ${amount(SUSPECT, "run")} with proven data but a foreign disturbance, outside medians.`,
     replaced > 0 && `Replaced by a fresh run: ${amount(replaced, "attempt")}, kept and counted.`,
   ].filter((warning) => warning !== false);

@@ -19,6 +19,15 @@ describe("quantile", () => {
     expect(quantile(values, p)).toBeCloseTo(expected, 12);
   });
 
+  test.each([
+    [[1, 2, Infinity], 0.5, 2],
+    [[1, Infinity, Infinity], 0.5, Infinity],
+    [[1, Infinity], 0.5, Infinity],
+    [[1, Infinity], 0, 1],
+  ])("of %j at %d is %d: what is only known to be larger takes its rank", (values, p, expected) => {
+    expect(quantile(values, p)).toBe(expected);
+  });
+
   test("takes values in any order and leaves them as they are", () => {
     const values = [9, 1, 5];
     expect(median(values)).toBe(5);

@@ -46,6 +46,30 @@ describe("a threshold", () => {
     expect(findThresholdMisses([bound("<", 100)], unproven)).toMatchObject([{ observed: null }]);
   });
 
+  describe("counts runs at their deadline as infinitely slow:", () => {
+    /** Sync times 1 1 2 2 2 3 3, and so many runs at their deadline. */
+    const withDeadlines = (count: number) => {
+      const rows = points[0]?.rows ?? [];
+      const reason = "deadline: not done in time";
+      return summarisePoints([
+        ...rows,
+        ...withColumns(rows.slice(0, count), { status: "INVALID", reason, sync_s: 0.1 }),
+      ]);
+    };
+
+    test.each([
+      ["median", "<", 2.5, 3, { observed: 2.5, isLowerBound: false }],
+      ["median", "<", 2.6, 3, undefined],
+      ["median", "<=", 100, 7, { observed: 2, isLowerBound: true }],
+      ["median", ">", 100, 7, undefined],
+      ["max", "<", 100, 1, { observed: 3, isLowerBound: true }],
+      ["min", "<", 1.1, 7, undefined],
+    ] as const)("%s %s %d with %d of them", (statistic, comparison, value, count, miss) => {
+      const misses = findThresholdMisses([{ ...bound(comparison, value), statistic }], withDeadlines(count));
+      expect(misses).toMatchObject(miss ? [miss] : []);
+    });
+  });
+
   test("is written as in the spec", () => {
     expect(formatThreshold(bound("<=", 5))).toBe("median sync_s <= 5");
   });

@@ -29,7 +29,8 @@ const LONG_POLL_TIMEOUT_MS = 40_000;
 const LONG_POLLS = /\/(?:GetWorkflowExecutionHistory|PollWorkflowExecutionUpdate)$/;
 /** Who asks these can ask again, and would rather know at once that nobody answers. */
 const LOOKS = /\/(?:DescribeWorkflowExecution|QueryWorkflow)$/;
-const LOOK_ATTEMPTS = 8;
+const LOOK_ATTEMPTS = 10;
+const LOOK_AGAIN_MS = 250;
 
 export interface TemporalSettings {
   /** `host:port`. */
@@ -168,8 +169,9 @@ const repeatAnyCall = makeGrpcRetryInterceptor(defaultGrpcRetryOptions());
 
 /** A workflow takes one query at a time, whoever asks. */
 const repeatWhereBusy = makeGrpcRetryInterceptor({
-  ...defaultGrpcRetryOptions(),
-  retryableDecider: (attempt, { code }) => Number(code) === GRPC.resourceExhausted && attempt <= LOOK_ATTEMPTS,
+  delayFunction: () => LOOK_AGAIN_MS,
+  retryableDecider: (attempt, { code }: { readonly code: number }) =>
+    code === GRPC.resourceExhausted && attempt <= LOOK_ATTEMPTS,
 });
 
 const repeatCalls: Interceptor = (options, nextCall) =>

@@ -8,6 +8,7 @@ import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { KeptLogs } from "#activities/kept-logs";
 import { NodeWatch } from "#activities/node-watch";
+import { stepSecSince } from "#activities/step";
 import type { ReportProgress, StepContext } from "#activities/step";
 import { wallClocksOf } from "#model/clocks";
 import { judgeRun } from "#model/judgement";
@@ -27,9 +28,10 @@ export async function collectRun(
     nodes,
     startedAt,
   }: { readonly run: RunSpec; readonly nodes: readonly NodeHandle[]; readonly startedAt: string },
-  { signal }: Pick<StepContext, "signal">,
+  context: Pick<StepContext, "signal" | "attempt">,
   report: ReportProgress,
 ): Promise<{ row: RunRow; evidenceParts: number }> {
+  const { signal } = context;
   const startedMs = performance.now();
   const database = dependencies.openDatabase(run.runId);
   const provider = providerOf(dependencies, run.environment);
@@ -59,7 +61,7 @@ export async function collectRun(
       expectedDigests: digestsExpected,
       digest: runDigest(proofs),
       fingerprint: fingerprintOf(run, results),
-      collectSec: (performance.now() - startedMs) / 1000,
+      collectSec: stepSecSince(startedMs, context),
       guards,
       thresholds: dependencies.guards.thresholds,
     });

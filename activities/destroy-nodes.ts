@@ -4,6 +4,8 @@ import { EvidenceSpool } from "#activities/evidence";
 import { HostFence } from "#activities/fence/host-fence";
 import type { HostDependencies } from "#activities/host-dependencies";
 import type { LabelledResource, NodeProvider } from "#activities/providers/provider";
+import { stepSecSince } from "#activities/step";
+import type { StepContext } from "#activities/step";
 import { BenchError } from "#model/errors";
 
 /**
@@ -13,7 +15,8 @@ import { BenchError } from "#model/errors";
 export async function destroyNodes(
   dependencies: HostDependencies,
   { runId }: { readonly runId: string },
-): Promise<{ removed: number; teardownSec: number }> {
+  context: Pick<StepContext, "attempt">,
+): Promise<{ removed: number; teardownSec: number | null }> {
   const { providers, spoolDir, host } = dependencies;
   const startedMs = performance.now();
   const all = [...providers.values()];
@@ -27,7 +30,7 @@ export async function destroyNodes(
   await new HostFence(dependencies).release(runId);
   return {
     removed: counts.reduce((sum, count) => sum + count, 0),
-    teardownSec: (performance.now() - startedMs) / 1000,
+    teardownSec: stepSecSince(startedMs, context),
   };
 }
 

@@ -20,8 +20,14 @@ export interface HostActivities {
   /** How many nodes of the run are there, in whatever state: those of one that was interrupted. */
   findNodes(input: { run: RunSpec }): Promise<{ found: number }>;
 
-  /** Network and nodes, until every database answers. `deadlineAt` is UTC, ISO 8601. */
-  provisionNodes(input: { run: RunSpec; deadlineAt: string }): Promise<{ nodes: NodeHandle[]; provisionSec: number }>;
+  /**
+   * Network and nodes, until every database answers. `deadlineAt` is UTC, ISO 8601. `provisionSec` is `null` where an
+   * earlier attempt did a part of it; `teardownSec` and the row's `collect_s` likewise.
+   */
+  provisionNodes(input: {
+    run: RunSpec;
+    deadlineAt: string;
+  }): Promise<{ nodes: NodeHandle[]; provisionSec: number | null }>;
 
   /** Hands out the work and follows until every node has left the barrier. */
   passBarrier(input: { run: RunSpec; nodes: NodeHandle[] }): Promise<void>;
@@ -46,7 +52,7 @@ export interface HostActivities {
   fetchEvidence(input: { runId: string; part: number }): Promise<{ data: string }>;
 
   /** Removes all that carries the run's label. */
-  destroyNodes(input: { runId: string }): Promise<{ removed: number; teardownSec: number }>;
+  destroyNodes(input: { runId: string }): Promise<{ removed: number; teardownSec: number | null }>;
 
   readNodeLogs(input: { runId: string; nodeIndex: number }): Promise<{ text: string }>;
 

@@ -6,6 +6,7 @@ import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { NodeWatch } from "#activities/node-watch";
 import { checkRoute } from "#activities/route";
+import { stepSecSince } from "#activities/step";
 import type { ReportProgress, StepContext } from "#activities/step";
 import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
@@ -28,15 +29,16 @@ interface ProvisionInput {
 export async function provisionNodes(
   dependencies: HostDependencies,
   input: ProvisionInput,
-  { signal }: Pick<StepContext, "signal">,
+  context: Pick<StepContext, "signal" | "attempt">,
   report: ReportProgress,
-): Promise<{ nodes: NodeHandle[]; provisionSec: number }> {
+): Promise<{ nodes: NodeHandle[]; provisionSec: number | null }> {
+  const { signal } = context;
   await new HostFence(dependencies).take(input.run, input.deadlineAt, dependencies.timing, signal);
   const startedMs = performance.now();
   await prepareHost(dependencies, input, signal, report);
   const nodes = await ensureNodes(dependencies, input, signal);
   await untilAllAnswer(dependencies, input.run, nodes, signal, report);
-  return { nodes, provisionSec: (performance.now() - startedMs) / 1000 };
+  return { nodes, provisionSec: stepSecSince(startedMs, context) };
 }
 
 /** Looks whether the host is quiet while what the nodes share is created: nothing of it uses the processor for long. */

@@ -13,6 +13,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** When the step was first scheduled, whichever attempt this is; milliseconds since 1970. */
   readonly scheduledAtMs: number;
+  /** From 1. */
+  readonly attempt: number;
   heartbeat(progress?: StepProgress): void;
 }
 
@@ -21,9 +23,17 @@ export function currentStepContext(): StepContext {
   return {
     signal: context.cancellationSignal,
     scheduledAtMs: context.info.scheduledTimestampMs,
+    attempt: context.info.attempt,
     heartbeat: (progress) => context.heartbeat(progress),
   };
 }
+
+/**
+ * @param startedMs - Of `performance.now()`.
+ * @returns Seconds; `null` where an earlier attempt did a part of the step, which nobody measured.
+ */
+export const stepSecSince = (startedMs: number, { attempt }: Pick<StepContext, "attempt">): number | null =>
+  attempt > 1 ? null : (performance.now() - startedMs) / 1000;
 
 /** Says how far a step is. Followers see the latest once a second. */
 export type ReportProgress = (progress: Omit<StepProgress, "step" | "nodes">) => void;

@@ -24,7 +24,8 @@ export interface RunMeasurements {
   /** `runDigest` of the proofs. */
   readonly digest: string;
   readonly fingerprint: string;
-  readonly collectSec: number;
+  /** `null` where nobody measured the whole of it. */
+  readonly collectSec: number | null;
   /** What was sampled on the host. */
   readonly guards?: RunGuards;
   readonly thresholds?: GuardThresholds;

@@ -53,6 +53,14 @@ test("collecting twice ends the same", async () => {
   expect({ ...second.row, collect_s: 0 }).toEqual({ ...first.row, collect_s: 0 });
 });
 
+test("a step that was begun by an earlier attempt has no duration", async () => {
+  using host = new HostHarness();
+  host.attempt = 2;
+  expect((await host.provision(run)).provisionSec).toBeNull();
+  expect((await collect(host, run)).row.collect_s).toBeNull();
+  expect((await host.activities.destroyNodes({ runId: run.runId })).teardownSec).toBeNull();
+});
+
 test("teardown removes nodes, network and what waited to be fetched", async () => {
   using host = new HostHarness();
   await collect(host, run);

@@ -43,6 +43,7 @@ beforeAll(() => {
     currentContext: () => ({
       signal: new AbortController().signal,
       scheduledAtMs: Date.now(),
+      attempt: 1,
       heartbeat: (progress) => progress && heartbeats.push(progress),
     }),
     timing: DEFAULT_TIMING,

@@ -26,6 +26,7 @@ export class HostHarness implements Disposable {
   readonly heartbeats: (StepProgress | undefined)[] = [];
   readonly cancellation = new AbortController();
   scheduledAtMs = Date.now();
+  attempt = 1;
   readonly dependencies: HostDependencies;
   readonly activities: HostActivities;
 
@@ -58,7 +59,7 @@ export class HostHarness implements Disposable {
     this.activities = createHostActivities(this.dependencies);
   }
 
-  provision(run: RunSpec): Promise<{ nodes: NodeHandle[]; provisionSec: number }> {
+  provision(run: RunSpec): Promise<{ nodes: NodeHandle[]; provisionSec: number | null }> {
     return this.activities.provisionNodes({ run, deadlineAt: DEADLINE_AT });
   }
 
@@ -89,6 +90,7 @@ export class HostHarness implements Disposable {
     return {
       signal: this.cancellation.signal,
       scheduledAtMs: this.scheduledAtMs,
+      attempt: this.attempt,
       heartbeat: (progress) => this.heartbeats.push(progress),
     };
   }

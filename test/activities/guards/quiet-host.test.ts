@@ -23,8 +23,8 @@ class BusyHost extends RemoteHostGuards {
 }
 
 function provisionOn(host: HostHarness, guards: RemoteHostGuards, report: (progress: object) => void = () => {}) {
-  const { signal } = host.cancellation;
-  return provisionNodes({ ...host.dependencies, guards }, { run, deadlineAt: DEADLINE_AT }, { signal }, report);
+  const context = { signal: host.cancellation.signal, attempt: 1 };
+  return provisionNodes({ ...host.dependencies, guards }, { run, deadlineAt: DEADLINE_AT }, context, report);
 }
 
 test("whoever follows a run sees that it waits for a quiet host, and how loud it is", async () => {

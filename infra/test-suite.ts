@@ -20,6 +20,9 @@ const CHECKOUT = join(import.meta.dirname, "..");
 const VITEST = join(CHECKOUT, "node_modules", "vitest", "vitest.mjs");
 const CLOSING_LINE = join(CHECKOUT, "test", "support", "closing-line-reporter.ts");
 
+/** From then on vitest's reporter says how many tests there were. */
+let hasBegun = false;
+
 async function main(): Promise<number> {
   const home = mkdtempSync(join(tmpdir(), "meshbench-test-"));
   process.env["MESHBENCH_HOME"] = home;
@@ -31,6 +34,7 @@ async function main(): Promise<number> {
   try {
     await bringUp(installation, { parts: ["engine", "image"], consent, steps });
     await ensureTemporalBinary(installation, steps);
+    hasBegun = true;
     return await runVitest(process.argv.slice(2));
   } finally {
     await takeDown(installation, { consent, steps: new Steps({ write: () => {} }) });
@@ -48,4 +52,8 @@ function runVitest(args: readonly string[]): Promise<number> {
   });
 }
 
-await runScript(main);
+function countSetUp(): void {
+  if (!hasBegun) process.stdout.write("0 passed, 1 failed, 0 skipped\n");
+}
+
+await runScript(main, countSetUp);

@@ -5,12 +5,20 @@ import { EXIT, InputError, UnavailableError } from "#model/errors";
 import { CommandError } from "#infra/console/commands";
 import { needsDockerGroup, rerunInDockerGroup } from "#infra/engine/docker-group";
 
-/** Runs the script's work and sets the process's exit code. Only a bug shows a stack. */
-export async function runScript(work: () => Promise<number>): Promise<void> {
+/**
+ * Runs the script's work and sets the process's exit code. Only a bug shows a stack.
+ * @param afterFailure - Called when it was said what went wrong.
+ */
+export async function runScript(work: () => Promise<number>, afterFailure?: () => void): Promise<void> {
   try {
     process.exitCode = await work();
   } catch (error) {
-    process.exitCode = needsDockerGroup(error) ? rerunInDockerGroup() : explain(error);
+    if (needsDockerGroup(error)) {
+      process.exitCode = rerunInDockerGroup();
+      return;
+    }
+    process.exitCode = explain(error);
+    afterFailure?.();
   }
 }
 

@@ -70,8 +70,8 @@ const PROOF_SEC_PER_ROW = 1e-6;
 
 /** A main loop may take this many times as long as it should before its run is ended: being late is what is measured. */
 const LATE_FACTOR = 5;
-/** And a worker, a server or a full results disk may be away for so long without costing a run. */
-const OUTAGE_SEC = 600;
+/** And a worker, a server or room for results may be away for so long without costing a run: the steps' limits follow it. */
+export const OUTAGE_SEC = 600;
 
 /** Shorter main loops are never quoted: the last batch and the barrier weigh too much in them. */
 export const QUOTABLE_FROM_SEC = 30;

@@ -5,18 +5,22 @@ import type { Duration } from "@temporalio/common";
 import type { ActivityInterfaceFor, ActivityOptions } from "@temporalio/workflow";
 import type { HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
 import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import { OUTAGE_SEC } from "#model/plan";
 import type { RunSpec, Step } from "#model/run";
 import { summariseStep } from "#workflows/step-summary";
 
-/** Activities beat every 2 s; a worker that was killed is missed after this, and the step goes on 1 s later. */
+/** Activities beat every second or two; a worker that was killed is missed after this, and the step goes on 1 s later. */
 const HEARTBEAT_TIMEOUT = "8 seconds";
-/** Then a step fails with `no worker`. */
-const NO_WORKER_AFTER = "5 minutes";
+/** What a run's deadline has room for, each limit below has as well. */
+const OUTAGE_MS = OUTAGE_SEC * 1000;
+/** Then a step that nobody takes up fails with `no worker`. */
+const NO_WORKER_AFTER = OUTAGE_MS;
 /** For the activity's own verdict on a deadline to come before Temporal's. */
 const DEADLINE_GRACE_MS = 15_000;
-/** Room for results, or an engine that comes back, is waited for this long. */
-const COLLECT_LIMIT = "10 minutes";
-const TEARDOWN_LIMIT = "10 minutes";
+/** Room for results, or an engine or worker that comes back, is waited for this long. */
+const COLLECT_LIMIT = OUTAGE_MS;
+const TEARDOWN_LIMIT = OUTAGE_MS;
+const PREPARATION_LIMIT = OUTAGE_MS;
 /** A write takes well under a second; when the worker dies over it, the next attempt starts after this. */
 const STORE_STEP_LIMIT = "12 seconds";
 
@@ -64,7 +68,7 @@ export const collectActivities = (run: RunSpec): Proxies<HostActivities> =>
     retry: RETRY_WITHIN_LIMIT,
   });
 
-/** No limit on waiting for a worker: it may be the only one that can remove the nodes. */
+/** A worker may come back until the last: it may be the only one that can remove the nodes. Then the host stays unleased. */
 export const teardownActivities = (run: RunSpec): Proxies<HostActivities> =>
   hostActivities(run.environment.host, {
     summary: summariseStep("teardown", run),
@@ -75,7 +79,7 @@ export const teardownActivities = (run: RunSpec): Proxies<HostActivities> =>
 export const preparationActivities = (host: string): Proxies<HostActivities> =>
   hostActivities(host, {
     scheduleToStartTimeout: NO_WORKER_AFTER,
-    scheduleToCloseTimeout: "10 minutes",
+    scheduleToCloseTimeout: PREPARATION_LIMIT,
     retry: RETRY,
   });
 

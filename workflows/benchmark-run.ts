@@ -5,8 +5,11 @@ import {
   CancellationScope,
   CancelledFailure,
   log,
+  patched,
+  upsertMemo,
   upsertSearchAttributes,
 } from "@temporalio/workflow";
+import { NODES_KEPT_MEMO } from "#model/reaping";
 import type { RunRow } from "#model/result-row";
 import type { RunSpec, Step } from "#model/run";
 import { rowOfUnfinishedRun } from "#model/run-row";
@@ -19,10 +22,14 @@ import { runAttributes, statusAttribute } from "#workflows/search-attributes";
 import {
   collectActivities,
   evidenceActivities,
+  intentActivities,
   phaseActivities,
   storeActivities,
   teardownActivities,
 } from "#workflows/step-options";
+
+/** Runs that began before there was a ledger go on without. */
+const LEDGER = "ledger";
 
 /**
  * Waits for the host, measures, tears down whatever happened, and records one row.
@@ -76,6 +83,7 @@ async function passThroughPhases(
 
   const deadlineAt = new Date(deadlineMs).toISOString();
   const provision = phase("provision");
+  await openIntent(run, startedMs, deadlineAt);
   if (earlier !== undefined) requireAllOrNone(run, earlier, await provision.findNodes({ run }));
   const { nodes, provisionSec } = await provision.provisionNodes({ run, deadlineAt });
   // These attach to what already runs: the nodes go on without us, so a second attempt measures nothing twice.
@@ -89,6 +97,13 @@ async function passThroughPhases(
   // Before teardown: should there be no room for it, the nodes still have it.
   await keepEvidence(run, evidenceParts);
   return { ...row, provision_s: provisionSec };
+}
+
+/** Whatever is lost from now on, the ledger knows what was meant to be there. */
+async function openIntent(run: RunSpec, startedMs: number, deadlineAt: string): Promise<void> {
+  if (!patched(LEDGER)) return;
+  const recordedAt = new Date(startedMs).toISOString();
+  await intentActivities(run).saveIntent({ intent: { run, recordedAt, deadlineAt } });
 }
 
 /**
@@ -116,9 +131,12 @@ async function keepEvidence(run: RunSpec, parts: number): Promise<void> {
 async function wrapUp(run: RunSpec, row: RunRow, lease: HostLease, journal: RunJournal): Promise<RunRow> {
   const isKept = run.keep === "on-failure" && (row.status === "FAILED" || row.status === "INVALID");
   const teardownSec = lease.isGranted && !isKept ? await tearDown(run, journal) : null;
+  if (isKept && patched(LEDGER)) upsertMemo({ [NODES_KEPT_MEMO]: true });
   await lease.release(isKept ? run.runId : undefined);
   const finalRow = { ...row, teardown_s: teardownSec };
   await storeActivities().saveRun({ row: finalRow });
+  // Of what is left, the reaper closes the entry.
+  if (teardownSec !== null && patched(LEDGER)) await storeActivities().closeIntent({ runId: run.runId });
   journal.begin("recorded");
   upsertSearchAttributes([statusAttribute(row.status)]);
   return finalRow;

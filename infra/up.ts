@@ -19,6 +19,7 @@ import { runScript } from "#infra/console/script";
 import { Steps } from "#infra/console/steps";
 import { type EngineFacts, engineHasImage } from "#infra/engine/engine";
 import { ensureEngine } from "#infra/engine/ensure";
+import { requireSameEngine } from "#infra/engine/same-engine";
 import { ensureNodeImage } from "#infra/node-image/build";
 import { DEATHS_ALLOWED, startFailure, superviseServices } from "#infra/supervisor/control";
 import type { ServiceSpec } from "#infra/supervisor/service";
@@ -34,12 +35,16 @@ const WORKER_GRACE_SEC = 30;
 const WORKER_START_LIMIT_SEC = 90;
 const POLL_MS = 250;
 
-/** @throws {UnavailableError} What is missing, and the command that mends it. */
+/**
+ * @throws {UnavailableError} What is missing, and the command that mends it.
+ * @throws {InputError} See `requireSameEngine`.
+ */
 export async function bringUp(
   installation: Installation,
   { parts, consent, steps }: { parts: readonly Part[]; consent: Consent; steps: Steps },
 ): Promise<void> {
   if (parts.includes("engine") || parts.includes("image")) {
+    requireSameEngine(installation);
     const engine = await ensureEngine(installation, steps, consent);
     ensureHostsFile(installation, engine.endpoint.url);
     if (parts.includes("image")) await provideImage(engine, steps, consent);

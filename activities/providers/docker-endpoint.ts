@@ -21,16 +21,19 @@ function defaultSockets(env: NodeJS.ProcessEnv): string[] {
   return ["/var/run/docker.sock", ...(runtimeDir ? [join(runtimeDir, "docker.sock")] : [])];
 }
 
+/** `DOCKER_HOST` where it is set, else the first socket that exists, else the one that should. */
+export function dockerUrl(env: NodeJS.ProcessEnv = process.env): string {
+  const sockets = defaultSockets(env);
+  return env["DOCKER_HOST"] || `unix://${sockets.find((path) => existsSync(path)) ?? sockets[0]}`;
+}
+
 /**
- * `DOCKER_HOST` where it is set, else the first socket that exists.
+ * The engine at `dockerUrl`.
  * @throws {InputError} `DOCKER_HOST` is nothing we connect to, such as plain TCP.
  * @throws {UnavailableError} No socket, or no permission; names path, errno and what mends it.
  */
 export function resolveDockerEndpoint(env: NodeJS.ProcessEnv = process.env): DockerEndpoint {
-  const configured = env["DOCKER_HOST"];
-  if (configured) return openDockerEndpoint(configured, { env, field: "DOCKER_HOST" });
-  const sockets = defaultSockets(env);
-  return openDockerEndpoint(`unix://${sockets.find((path) => existsSync(path)) ?? sockets[0]}`, { env });
+  return openDockerEndpoint(dockerUrl(env), { env, ...(env["DOCKER_HOST"] && { field: "DOCKER_HOST" }) });
 }
 
 /**

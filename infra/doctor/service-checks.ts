@@ -13,6 +13,7 @@ import { reapHere } from "#worker/reap";
 import { showCommand } from "#infra/console/commands";
 import { type Check, type Finding, missing, ok, warning } from "#infra/doctor/check";
 import { engineHasImage, type FoundEngine, findEngine } from "#infra/engine/engine";
+import { findOtherEngine } from "#infra/engine/same-engine";
 import { temporalBinary } from "#infra/temporal/binary";
 import { queuesWithoutPoller } from "#infra/temporal/pollers";
 import { configuredTemporalAddress } from "#infra/temporal/server";
@@ -28,6 +29,7 @@ export function serviceChecks(installation: Installation): { checks: Check[]; cl
   const client = connectClient();
   const checks: Check[] = [
     { name: "Docker engine", look: async () => judgeEngine(await engine) },
+    { name: "engine in use", look: async () => lookAtOtherEngine(installation) },
     { name: "node image", look: needing(engine, "Docker engine", lookAtImage) },
     { name: "Temporal program", look: async () => lookAtTemporalBinary(installation) },
     { name: "Temporal server", look: async () => judgeServer(await client) },
@@ -59,6 +61,11 @@ export function judgeEngine(engine: FoundEngine): Finding {
 
 function isOlder(version: string, than: string): boolean {
   return version.localeCompare(than, "en", { numeric: true }) < 0;
+}
+
+export function lookAtOtherEngine(installation: Installation, env: NodeJS.ProcessEnv = process.env): Finding {
+  const issue = findOtherEngine(installation, env);
+  return issue ? missing(issue.rule, issue.hint ?? UP) : ok("the one that hosts.yaml names, or none is named");
 }
 
 async function lookAtImage(engine: FoundEngine): Promise<Finding> {

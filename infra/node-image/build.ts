@@ -15,6 +15,7 @@ import { IMAGE_LABEL, type NodeImageInputs, readNodeImageInputs } from "#activit
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
 import { Steps } from "#infra/console/steps";
 import { askEngine } from "#infra/engine/engine";
+import { requireSameEngine } from "#infra/engine/same-engine";
 import { type ImageDescription, nodeLayers, packImage } from "#infra/node-image/layers";
 import { readNodeRuntime } from "#infra/node-image/node-runtime";
 import { ensureRootfs } from "#infra/node-image/rootfs";
@@ -103,6 +104,7 @@ async function main(): Promise<number> {
       const rule = "VM disks are not in this version; nodes run on docker";
       throw new InputError([{ field: "--for", value: options.for, rule }]);
     }
+    requireSameEngine(locateInstallation());
     const image = await ensureNodeImage();
     const text = `${image.tag} ${image.digest} ${image.built ? "built" : "is there already"}`;
     process.stdout.write(`${options.json ? JSON.stringify(image) : text}\n`);

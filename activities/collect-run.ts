@@ -10,6 +10,7 @@ import { KeptLogs } from "#activities/kept-logs";
 import { NodeWatch } from "#activities/node-watch";
 import { stepSecSince } from "#activities/step";
 import type { ReportProgress, StepContext } from "#activities/step";
+import { untilAborted } from "#activities/timing";
 import { wallClocksOf } from "#model/clocks";
 import { judgeRun } from "#model/judgement";
 import { masterIndexOf } from "#model/master";
@@ -47,9 +48,11 @@ export async function collectRun(
     return { result, proof };
   };
   try {
-    const [digestsExpected, ...collected] = await watch.explaining(() =>
-      Promise.all([expectedDigests(seedPartsOf(run)), ...nodes.map((node) => slots(() => collectNode(node)))]),
+    const expecting = expectedDigests(seedPartsOf(run), signal);
+    const collecting = watch.explaining(() =>
+      Promise.all([expecting, ...nodes.map((node) => slots(() => collectNode(node)))]),
     );
+    const [digestsExpected, ...collected] = await untilAborted(signal, collecting);
     const results = collected.map(({ result }) => result);
     const proofs = collected.map(({ proof }) => proof);
     const guards = await dependencies.guards.recordOf(spool.guardLogPath(run.runId));

@@ -70,16 +70,27 @@ export class TupleStream {
 export const DIGEST_SQL =
   "MOD(COALESCE(SUM(CAST(CONV(LEFT(MD5(CONCAT(tuple_key, CHAR(tuple_value), CHAR(tuple_copy))), 16), 16, 10) AS UNSIGNED)), 0), 18446744073709551616)";
 
+/** A few milliseconds of work. */
+const ROWS_PER_TURN = 2048;
+
 /**
  * Adds up the row digests of one node's `tupleCount` tuples for the given copies. Yields to the event loop between
  * chunks, so that heartbeats go on.
+ * @throws The signal's reason, once it aborts.
  */
-export async function digestOfNode(seed: string, tupleCount: number, copies: readonly number[]): Promise<bigint> {
+export async function digestOfNode(
+  seed: string,
+  tupleCount: number,
+  copies: readonly number[],
+  signal?: AbortSignal,
+): Promise<bigint> {
   const stream = new TupleStream(seed);
+  const tuplesPerTurn = Math.max(1, Math.floor(ROWS_PER_TURN / copies.length));
   const row = Buffer.alloc(KEY_BYTES + 2);
   let sum = 0n;
   for (let done = 0; done < tupleCount;) {
-    const batch = stream.take(Math.min(4096, tupleCount - done));
+    signal?.throwIfAborted();
+    const batch = stream.take(Math.min(tuplesPerTurn, tupleCount - done));
     for (let i = 0; i < batch.count; i++) {
       batch.keys.copy(row, 0, i * KEY_BYTES, (i + 1) * KEY_BYTES);
       row[KEY_BYTES] = batch.values[i] ?? 0;
@@ -101,13 +112,17 @@ export const formatDigest = (digest: bigint): string => (digest & MASK_64).toStr
  * What each of the N databases must hold. In `replicated` every database has every node's tuples once (copy 0); in
  * `baseline` each has its own node's tuples N times (copies 0..N−1).
  * @returns Digests by node index − 1.
+ * @throws The signal's reason, once it aborts.
  */
-export async function expectedDigests(parts: Omit<TupleSeedParts, "nodeIndex">): Promise<string[]> {
+export async function expectedDigests(
+  parts: Omit<TupleSeedParts, "nodeIndex">,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const indices = Array.from({ length: parts.nodes }, (_, i) => i + 1);
   const copies = parts.mode === "baseline" ? indices.map((index) => index - 1) : [0];
   const digests: bigint[] = [];
   for (const nodeIndex of indices) {
-    digests.push(await digestOfNode(tupleSeed({ ...parts, nodeIndex }), parts.tupleCount, copies));
+    digests.push(await digestOfNode(tupleSeed({ ...parts, nodeIndex }), parts.tupleCount, copies, signal));
   }
   if (parts.mode === "baseline") return digests.map(formatDigest);
   const all = digests.reduce((sum, digest) => sum + digest, 0n);

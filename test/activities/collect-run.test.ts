@@ -61,6 +61,23 @@ test("a step that was begun by an earlier attempt has no duration", async () => 
   expect((await host.activities.destroyNodes({ runId: run.runId })).teardownSec).toBeNull();
 });
 
+test("cancelled, it waits for no proof that takes minutes", async () => {
+  using host = new HostHarness();
+  const nodes = await host.measure(run);
+  const open = host.dependencies.openDatabase;
+  let proofsBegun = 0;
+  const prove = () => {
+    proofsBegun++;
+    return new Promise<never>(() => undefined);
+  };
+  Object.assign(host.dependencies, { openDatabase: (runId: string) => Object.assign(open(runId), { prove }) });
+  const collected = host.activities.collectRun({ run, nodes, startedAt: STARTED_AT });
+  await expect.poll(() => proofsBegun, { interval: 1 }).toBe(3);
+  host.cancellation.abort(new Error("cancelled"));
+  await expect(collected).rejects.toThrow("cancelled");
+  expect(host.databases.openConnections).toBe(0);
+});
+
 test("teardown removes nodes, network and what waited to be fetched", async () => {
   using host = new HostHarness();
   await collect(host, run);

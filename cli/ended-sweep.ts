@@ -42,7 +42,7 @@ export async function concludeSweep(
   if (!found) return EXIT.someRunsFailed;
   const misses = findMisses(found);
   for (const miss of misses) note(`threshold missed: ${describeMiss(miss)}`);
-  for (const hint of nextCommands(sweepId, rows)) note(hint);
+  for (const hint of nextCommands(document)) note(hint);
   return exitCodeOf(found, status, misses);
 }
 
@@ -67,9 +67,10 @@ function describeMiss(miss: ThresholdMiss): string {
   return `${formatThreshold(miss.threshold)}: ${describeObserved(miss)} at ${environment} ${mode} N=${nodes} D=${rate}`;
 }
 
-function nextCommands(sweepId: string, rows: readonly RunRow[]): string[] {
+function nextCommands({ sweep_id: sweepId, status: ended, runs: rows }: SweepDocument): string[] {
   const odd = rows.find(({ status }) => status === "FAILED" || status === "INVALID");
   return [
+    ...(ended === "DONE" ? [] : [`what is left can be measured later: meshbench resume ${sweepId}`]),
     ...(odd ? [`what its nodes said: meshbench logs ${odd.run_id}`] : []),
     ...(rows.length > 0 ? [`plots and tables: meshbench report ${sweepId}`] : []),
   ];

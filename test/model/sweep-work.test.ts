@@ -84,3 +84,48 @@ test("whatever was measured: no attempt is repeated, none beyond the limit begun
   });
   expect(fc.check(fc.property(distinct, isRightWork)).counterexample).toBeNull();
 });
+
+/** One life of a sweep, from its start or resumption until it ended, of itself or not. */
+interface Life {
+  /** What became of the attempts, in order; with the last one the life ends. */
+  readonly endings: readonly Pick<PastAttempt, "status" | "deservesFreshRun">[];
+}
+
+const lives: fc.Arbitrary<Life[]> = fc.array(
+  fc.record({
+    endings: fc.array(fc.record({ status: statuses, deservesFreshRun: fc.boolean() }), { minLength: 1, maxLength: 8 }),
+  }),
+  { maxLength: 12 },
+);
+
+/** Measures as a sweep does: fresh attempts until one counts, then the next repetition. */
+function live(tried: readonly PastAttempt[], { endings }: Life): PastAttempt[] {
+  const queue = [...endings];
+  const measured: PastAttempt[] = [];
+  for (const { point, repetition, attempt: first, used } of workLeft(PLANNED, tried, ATTEMPTS)) {
+    for (let attempt = first; attempt - first + used < ATTEMPTS; attempt++) {
+      const ending = queue.shift();
+      if (ending === undefined) return measured;
+      measured.push({ point, repetition, attempt, ...ending });
+      const isFailure = ending.status === "INVALID" || ending.status === "FAILED";
+      if (!isFailure || !ending.deservesFreshRun) break;
+    }
+  }
+  return measured;
+}
+
+function livesRight(history: readonly Life[]): boolean {
+  let tried: PastAttempt[] = [];
+  for (const life of history) tried = [...tried, ...live(tried, life)];
+  return PLANNED.every((run) => {
+    const same = tried.filter(({ point, repetition }) => point === run.point && repetition === run.repetition);
+    const counted = same.filter(({ status }) => status !== "CANCELLED");
+    const proven = same.filter(({ status }) => status === "VALID" || status === "SUSPECT");
+    const numbers = same.map(({ attempt }) => attempt);
+    return counted.length <= ATTEMPTS && proven.length <= 1 && numbers.every((attempt, i) => attempt === i + 1);
+  });
+}
+
+test("however often a sweep ends and is resumed: one proven run each, no attempt too many, none numbered twice", () => {
+  expect(fc.check(fc.property(lives, livesRight), { numRuns: 1000 }).counterexample).toBeNull();
+});

@@ -172,6 +172,21 @@ describe.concurrent("a resumed sweep", () => {
     expect(host.overlaps).toEqual([]);
   });
 
+  test("is not paused any more, though it was when it was terminated", async ({ expect }) => {
+    const host = await newHost();
+    const plan = samplePlan({ host: host.id });
+    const { reached, release } = host.holdNext("followMainLoop");
+    const before = await harness.startSweep(sweepOf("forgotten", plan));
+    await reached;
+    await pause("forgotten");
+    await expect.poll(async () => (await harness.hostQueue(host.id)).aside, SOON).toEqual(["sweep-forgotten"]);
+    release();
+    await expect.poll(() => before.query(getSweepProgressQuery), SOON).toMatchObject({ runsDone: 1 });
+    await before.terminate();
+    expect(await (await resume("forgotten", plan)).result()).toMatchObject({ statusCounts: { VALID: 2 } });
+    expect(measured(host)).toEqual(["forgotten-p1-r1-a1", "forgotten-p2-r1-a1"]);
+  });
+
   test("measures only what ended as asked, with fresh attempts", async ({ expect }) => {
     const host = await newHost();
     const plan = samplePlan({ host: host.id, repetitions: 2, attempts: 1 });

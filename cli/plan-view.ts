@@ -2,7 +2,7 @@
 
 import { alignColumns } from "#cli/output";
 import { groupDigits } from "#model/field-rules";
-import { tupleCountOf } from "#model/plan";
+import { insertsPerMinOf, tupleCountOf } from "#model/plan";
 import type { Plan, PointPlan } from "#model/plan";
 import type { Point } from "#model/run";
 import { scalarPathOf } from "#model/spec-schema";
@@ -112,6 +112,7 @@ function pointTable(points: readonly PointPlan[]): string[][] {
     ...varying,
     "tuples/node",
     "rows/db",
+    "inserts/min",
     "pool",
     "redo",
     "RAM disk",
@@ -124,6 +125,7 @@ function pointTable(points: readonly PointPlan[]): string[][] {
     ...varying.map((factor) => FACTOR_OF_POINT[factor](point)),
     groupDigits(tupleCountOf(point)),
     groupDigits(rowsPerDatabase),
+    groupDigits(insertsPerMinOf(point)),
     formatMemory(sizing.bufferPoolMib),
     formatMemory(sizing.redoLogMib),
     formatMemory(sizing.ramDiskMib),
@@ -164,6 +166,7 @@ function pointDocument({ point, sizing, ...plan }: PointPlan) {
     ...factorsDocument(point),
     tuples_per_node: tupleCountOf(point),
     tuples_per_db_expected: plan.rowsPerDatabase,
+    inserts_per_min: insertsPerMinOf(point),
     buffer_pool_mib: sizing.bufferPoolMib,
     redo_log_mib: sizing.redoLogMib,
     ram_disk_mib: sizing.ramDiskMib,

@@ -19,6 +19,10 @@ export const tupleCountOf = ({ ratePerMin, durationSec }: Pick<Point, "ratePerMi
 export const expectedSecOf = (point: Pick<Point, "ratePerMin" | "durationSec">): number =>
   (tupleCountOf(point) * 60) / point.ratePerMin;
 
+/** I = N²·D: inserts per minute in all databases together, in either mode. */
+export const insertsPerMinOf = ({ nodes, ratePerMin }: Pick<Point, "nodes" | "ratePerMin">): number =>
+  nodes ** 2 * ratePerMin;
+
 /** One run from provision to teardown, in seconds. */
 export function estimatedSecOf(point: Point, warmupSec: number): number {
   const rows = point.nodes * point.nodes * tupleCountOf(point);

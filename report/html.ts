@@ -19,6 +19,7 @@ import {
   DEVIATION_INTERVAL,
   DEVIATION_MEDIAN,
   factorColumns,
+  INSERTS,
   LATENESS_LOCAL_P50,
   LATENESS_LOCAL_P99,
   LATENESS_REMOTE_P50,
@@ -114,6 +115,7 @@ const figure = ({ svg, title }: InlinePlot): Markup =>
 function pointsTable({ rows, points, misses }: ReportData): Markup {
   const columns = [
     ...factorColumns(rows),
+    INSERTS,
     VALID_COUNT,
     DEVIATION_MEDIAN,
     DEVIATION_INTERVAL,
@@ -124,7 +126,10 @@ function pointsTable({ rows, points, misses }: ReportData): Markup {
     STATUSES,
     notesColumn(misses),
   ];
-  return html`<p>Medians over VALID runs. Deviation is that of a run's slowest node; lateness is in milliseconds.</p>
+  return html`<p>
+      Medians over VALID runs. Deviation is that of a run's slowest node; lateness is in milliseconds; inserts are those
+      of all databases, N²·D.
+    </p>
     ${table(
       columns.map(({ title, align, text }) => ({ title, isNumber: align === "right", cell: text })),
       points,

@@ -2,15 +2,7 @@
 
 import type { PointSummary } from "#model/point-summary";
 import { printable } from "#report/format";
-import {
-  DEVIATION_INTERVAL,
-  DEVIATION_MEDIAN,
-  factorColumns,
-  LATENESS_REMOTE_P99,
-  notesColumn,
-  STATUSES,
-  VALID_COUNT,
-} from "#report/point-columns";
+import { summaryColumns } from "#report/point-columns";
 import type { ReportData } from "#report/report-data";
 import { statusText } from "#report/status-text";
 import { findings, isolationWarnings, verdictOf, warnings } from "#report/verdict";
@@ -56,20 +48,11 @@ export function formatMarkdown(data: ReportData, plots: readonly { path: string;
 const section = (heading: string, text: string): string[] => (text === "" ? [] : [`## ${heading}`, text]);
 
 function pointTable(points: readonly PointSummary[], { rows, misses }: ReportData): string {
-  const columns = [
-    ...factorColumns(rows),
-    VALID_COUNT,
-    DEVIATION_MEDIAN,
-    DEVIATION_INTERVAL,
-    LATENESS_REMOTE_P99,
-    STATUSES,
-    notesColumn(misses),
-  ];
-  const aligned = columns.map(({ title, align }) => ({ title, isNumber: align === "right" }));
+  const columns = summaryColumns(rows, misses);
   return table(
-    aligned.map(({ title }) => title),
-    points.map((point) => columns.map((column) => inline(column.text(point)))),
-    aligned.map(({ isNumber }) => isNumber),
+    columns.map(({ title }) => title),
+    points.map((point) => columns.map(({ text }) => inline(text(point)))),
+    columns.map(({ align }) => align === "right"),
   );
 }
 

@@ -7,10 +7,11 @@ import {
   type FigureColumn,
   type PointSummary,
 } from "#model/point-summary";
+import { insertsPerMinOf } from "#model/plan";
 import type { RunRow } from "#model/result-row";
 import type { ThresholdMiss } from "#model/thresholds";
 import { FACTOR_NAMES, formatFactor, varyingFactors } from "#report/factors";
-import { formatFigure, printable } from "#report/format";
+import { formatCount, formatFigure, printable } from "#report/format";
 import { statusText } from "#report/status-text";
 
 export interface PointColumn {
@@ -29,6 +30,13 @@ export function factorColumns(rows: readonly RunRow[]): PointColumn[] {
     text: ({ factors }) => printable(formatFactor(factors, column)),
   }));
 }
+
+/** I = N²·D, in all databases: what an environment has to carry. */
+export const INSERTS: PointColumn = {
+  title: "inserts/min",
+  align: "right",
+  text: ({ factors: { nodes, rate_per_min: ratePerMin } }) => formatCount(insertsPerMinOf({ nodes, ratePerMin })),
+};
 
 export const VALID_COUNT: PointColumn = {
   title: "n",
@@ -53,8 +61,7 @@ export const DEVIATION_INTERVAL: PointColumn = {
 
 export const STATUSES: PointColumn = { title: "runs", align: "left", text: ({ rows }) => statusText(rows) };
 
-/** @param misses - Of the sweep's thresholds, where the caller knows them. */
-export const notesColumn = (misses: readonly ThresholdMiss[] = []): PointColumn => ({
+export const notesColumn = (misses: readonly ThresholdMiss[]): PointColumn => ({
   title: "notes",
   align: "left",
   text: (point) => pointNotes(point, misses).join("; "),
@@ -73,6 +80,18 @@ function pointNotes(point: PointSummary, misses: readonly ThresholdMiss[]): stri
     (isolation === "tcg" || isolation === "simulated") && `${isolation}: no conclusion about VMs`,
   ].filter((note) => note !== false);
 }
+
+/** The table of a point each for pull requests and terminals, which are narrow. */
+export const summaryColumns = (rows: readonly RunRow[], misses: readonly ThresholdMiss[] = []): PointColumn[] => [
+  ...factorColumns(rows),
+  INSERTS,
+  VALID_COUNT,
+  DEVIATION_MEDIAN,
+  DEVIATION_INTERVAL,
+  LATENESS_REMOTE_P99,
+  STATUSES,
+  notesColumn(misses),
+];
 
 /** The median of a point, `≥` before it where runs at their deadline are missing from it, `–` where there is none. */
 export function medianText({ rows }: PointSummary, column: FigureColumn): string {

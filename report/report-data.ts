@@ -6,6 +6,7 @@ import type { PreparedEnvironment, SweepRecord } from "#model/run";
 import type { Spec } from "#model/spec";
 import { findThresholdMisses, type ThresholdMiss } from "#model/thresholds";
 import { formatMemory } from "#model/units";
+import { valuesOf } from "#report/factors";
 import { effectColumns, type SampledEvidence } from "#report/environment-effects";
 import type { PointColumn } from "#report/point-columns";
 
@@ -50,14 +51,14 @@ export function prepareReport({ sweep, rows, evidence }: ReportInput): ReportDat
     points,
     misses,
     environments,
-    facts: compareFacts(environments),
+    facts: compareFacts(environments, rows),
     effects: effectColumns(evidence),
   };
 }
 
 /** The declared traits first, then the recorded facts by name. */
-function compareFacts(environments: readonly PreparedEnvironment[]): FactLine[] {
-  const traits = environments.map((environment) => new Map(Object.entries(factsOf(environment))));
+function compareFacts(environments: readonly PreparedEnvironment[], rows: readonly RunRow[]): FactLine[] {
+  const traits = environments.map((environment) => new Map(Object.entries(factsOf(environment, rows))));
   const names = [...new Set(traits.flatMap((one) => [...one.keys()]))];
   return names.map((fact) => {
     const values = traits.map((one) => one.get(fact) ?? "–");
@@ -65,12 +66,21 @@ function compareFacts(environments: readonly PreparedEnvironment[]): FactLine[] 
   });
 }
 
-const factsOf = ({ provider, isolation, host, cpus, memoryMib, imageDigest, facts }: PreparedEnvironment) => ({
-  provider,
-  isolation,
-  host,
-  "cpus per node": String(cpus),
-  "memory per node": formatMemory(memoryMib),
-  "node image": imageDigest,
-  ...Object.fromEntries(Object.entries(facts).toSorted(([a], [b]) => (a < b ? -1 : 1))),
-});
+function factsOf(
+  { name, provider, isolation, host, imageDigest, facts }: PreparedEnvironment,
+  rows: readonly RunRow[],
+): Record<string, string> {
+  const its = rows.filter(({ environment }) => environment === name);
+  // Not the environment's own sizes: as an axis they are the point's.
+  return {
+    provider,
+    isolation,
+    host,
+    "cpus per node": valuesOf(its, "cpus").join(", "),
+    "memory per node": valuesOf(its, "memory_mib")
+      .map((mib) => formatMemory(Number(mib)))
+      .join(", "),
+    "node image": imageDigest,
+    ...Object.fromEntries(Object.entries(facts).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}

@@ -2,28 +2,12 @@
 
 import { summarisePoints } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
-import {
-  DEVIATION_INTERVAL,
-  DEVIATION_MEDIAN,
-  factorColumns,
-  LATENESS_REMOTE_P99,
-  notesColumn,
-  STATUSES,
-  VALID_COUNT,
-} from "#report/point-columns";
+import { summaryColumns } from "#report/point-columns";
 
 /** Aligned plain text, a line per point; medians over VALID runs. */
 export function formatSweepTable(rows: readonly RunRow[]): string {
   if (rows.length === 0) return "no runs yet";
-  const columns = [
-    ...factorColumns(rows),
-    VALID_COUNT,
-    DEVIATION_MEDIAN,
-    DEVIATION_INTERVAL,
-    LATENESS_REMOTE_P99,
-    STATUSES,
-    notesColumn(),
-  ];
+  const columns = summaryColumns(rows);
   const lines = [
     columns.map(({ title }) => title),
     ...summarisePoints(rows).map((point) => columns.map((column) => column.text(point))),

@@ -94,13 +94,20 @@ describe("the report of a sweep with everything in it", () => {
 
   test("gives a point at its deadline as a lower bound without an interval", () => {
     const line = report.markdown.split("\n").find((one) => one.includes("hit the deadline") && one.startsWith("|"));
-    expect(line).toMatch(/\| containers \| replicated \| 15 \| 240 000 \| 5 \| ≥ \d+ \| – \| ≥ \d+ \|/);
+    expect(line).toMatch(/\| containers \| replicated \| 15 \| 240 000 \| 54 000 000 \| 5 \| ≥ \d+ \| – \| ≥ \d+ \|/);
   });
 
   test("says in what the environments differ", () => {
     expect(lineWith(report.html, "node kernel")).toMatch(/≠.*6\.12\.41-amd64.*6\.1\.0-39-cloud-amd64/);
     expect(lineWith(report.html, "cpu model")).not.toContain("≠");
     expect(report.markdown).toContain("The environments differ in provider, isolation, docker version");
+  });
+
+  test("gives the sizes that were measured, also where they are an axis", () => {
+    const sized = input.rows.map((row, i) => Object.assign({}, row, { cpus: i % 2 === 0 ? 2 : 4, memory_mib: 2048 }));
+    const { html } = textsOf({ ...input, rows: sized });
+    expect(lineWith(html, "cpus per node")).toMatch(/ 2, 4 +2, 4 /);
+    expect(lineWith(html, "memory per node")).toMatch(/ 2GiB +2GiB /);
   });
 
   test("has the spec as a file that measures the same again", () => {

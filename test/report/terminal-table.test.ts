@@ -15,14 +15,18 @@ describe("the table of a sweep", () => {
     for (const line of lines) expect(line.slice(column - 2, column + 1)).toMatch(/^ {2}\d$/);
   });
 
-  test("shows n, median, interval, lateness and every status", () => {
-    expect(table).toMatch(/^containers +baseline +15 +60 000 +7 +0\.041 +0\.035 to 0\.063 +54\.1 +7 VALID, 1 INVALID/m);
-    expect(table).toMatch(/^containers +replicated +15 +240 000 +5 +≥ 136 +– +≥ \d+ +5 VALID, 2 INVALID/m);
+  test("shows I = N²·D, n, median, interval, lateness and every status", () => {
+    expect(table).toMatch(
+      /^containers +baseline +15 +60 000 +13 500 000 +7 +0\.041 +0\.035 to 0\.063 +54\.1 +7 VALID, 1 INVALID/m,
+    );
+    expect(table).toMatch(/^containers +replicated +15 +240 000 +54 000 000 +5 +≥ 136 +– +≥ \d+ +5 VALID, 2 INVALID/m);
   });
 
   test("shows other factors where they vary", () => {
     expect(table).not.toContain("AG");
-    expect(formatSweepTable(sweepFixture({ rates: [5000], aggregations: [1, 100] }).rows)).toMatch(/ D +AG +n /);
+    expect(formatSweepTable(sweepFixture({ rates: [5000], aggregations: [1, 100] }).rows)).toMatch(
+      / D +AG +inserts\/min +n /,
+    );
   });
 
   test("lets no name move the cursor", () => {

@@ -37,7 +37,10 @@ export interface RunRow {
   started_at: string;
   /** K·60/D. */
   expected_s: number;
-  /** Of the slowest node; of a run that hit its deadline, the least it would have been. */
+  /**
+   * Of the slowest node, by its monotonic clock. Of a run that hit its deadline in the main loop, the least it would have
+   * been: what Temporal's wall clock counted from the step's beginning to the deadline. `null` of all other unfinished runs.
+   */
   elapsed_s: number | null;
   /** Of the slowest node: the benchmark ends when all have. */
   deviation_pct: number | null;
@@ -55,6 +58,7 @@ export interface RunRow {
   consistent: boolean | null;
   digest: string | null;
   barrier_skew_ms: number | null;
+  /** This and the following: of an unfinished run by Temporal's wall clock, waiting for a worker included. */
   provision_s: number | null;
   sync_s: number | null;
   main_s: number | null;

@@ -58,12 +58,12 @@ export interface HostDependencies extends ReapedHost {
   readonly guards: HostGuards;
 }
 
-/** @throws {BenchError} `capacity` where this host has no such provider. */
+/** @throws {BenchError} `no provider` where this host has none of that name. */
 export function providerOf(
   { providers, host }: HostDependencies,
   { provider: name }: Pick<Environment, "provider">,
 ): NodeProvider {
   const provider = providers.get(name);
-  if (provider === undefined) throw new BenchError("capacity", `this host has no provider ${name}`, { host });
+  if (provider === undefined) throw new BenchError("no provider", `this host has no ${name}`, { host });
   return provider;
 }

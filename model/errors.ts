@@ -84,6 +84,11 @@ export const FAILURES = {
     retry: "never",
     hint: "a foreign container has this name; remove or rename it yourself",
   },
+  "no provider": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "have the environment name a host that has this provider, or give it to this one in hosts.yaml",
+  },
   "no route": {
     endsAs: "FAILED",
     retry: "never",

@@ -115,8 +115,8 @@ function live(tried: readonly PastAttempt[], { endings }: Life): PastAttempt[] {
 }
 
 function livesRight(history: readonly Life[]): boolean {
-  let tried: PastAttempt[] = [];
-  for (const life of history) tried = [...tried, ...live(tried, life)];
+  const tried: PastAttempt[] = [];
+  for (const life of history) tried.push(...live(tried, life));
   return PLANNED.every((run) => {
     const same = tried.filter(({ point, repetition }) => point === run.point && repetition === run.repetition);
     const counted = same.filter(({ status }) => status !== "CANCELLED");

@@ -15,7 +15,7 @@ export interface GuardThresholds {
   readonly gapMs: number;
 }
 
-export const DEFAULT_GUARDS: GuardThresholds = { foreignCpuPct: 100, quietWaitSec: 60, gapMs: 1000 };
+export const DEFAULT_GUARDS: GuardThresholds = { foreignCpuPct: 25, quietWaitSec: 60, gapMs: 1000 };
 
 /** The time between two looks at a host. CPU counts in seconds of one processor; `null` where the host does not tell. */
 export interface HostInterval {

@@ -159,7 +159,7 @@ export class FakeHost {
 }
 
 /** Keeps every write, so that a second terminal record would show. */
-export class FakeStore {
+class FakeStore {
   /** Gets all rows and sweeps as well. */
   mirror: Pick<ResultsStore, "saveSweep" | "saveRun"> | undefined;
   readonly rows: RunRow[] = [];

@@ -71,7 +71,7 @@ export async function collectRun(
     if (row.status !== "VALID") await new KeptLogs(dependencies.keptLogsDir).keep(provider, run.runId, nodes.length);
     const master = results[masterIndexOf(nodes) - 1];
     const wallClocks = master === undefined ? [] : wallClocksOf(master);
-    return { row, evidenceParts: await spool.keep({ run, nodes, results, proofs, row, guards, wallClocks }) };
+    return { row, evidenceParts: await spool.keep({ run, nodes, results, proofs, guards, wallClocks }) };
   } finally {
     await database.close();
   }

@@ -4,7 +4,6 @@ import type { FailureKind, FailureParticulars } from "#model/errors";
 import type { WallClock } from "#model/clocks";
 import type { RunGuards } from "#model/guards";
 import type { NodeResult } from "#model/node-protocol";
-import type { RunRow } from "#model/result-row";
 import type { Client, Engine, Environment, Isolation, Mode, Phasing, Release, Resolve } from "#model/spec";
 
 /** The durable steps, in their order. Failures, `CRASH_AT` and progress lines use these words. */
@@ -105,13 +104,12 @@ export interface DatabaseProof {
   readonly serverUptimeSec: number;
 }
 
-/** All that was measured of a run, as `evidence.json` beside its row. */
+/** All that was measured of a run, as `evidence.json`. Its row, which comes later, is in the store beside it. */
 export interface RunEvidence {
   readonly run: RunSpec;
   readonly nodes: readonly NodeHandle[];
   readonly results: readonly NodeResult[];
   readonly proofs: readonly DatabaseProof[];
-  readonly row: RunRow;
   /** What went on around it. Runs of older versions have none. */
   readonly guards?: RunGuards;
   /** As the master saw them when the main loop began. */

@@ -5,6 +5,7 @@ import { openSqliteStore } from "#activities/results/sqlite-store";
 import { InputError } from "#model/errors";
 import { judgeRun } from "#model/judgement";
 import { RUN_ROW_COLUMNS } from "#model/result-row";
+import type { RunRow } from "#model/result-row";
 import type { RunEvidence, RunSpec, SweepRecord } from "#model/run";
 import { rowOfUnfinishedRun } from "#model/run-row";
 import { measuredRun, sampleNodes } from "#test/support/measured-run";
@@ -25,8 +26,10 @@ const sweep: SweepRecord = {
 async function evidenceOf(of: RunSpec): Promise<RunEvidence> {
   const measured = await measuredRun(of);
   const { results, proofs } = measured;
-  return { run: of, nodes: sampleNodes(of), results, proofs, row: judgeRun(measured) };
+  return { run: of, nodes: sampleNodes(of), results, proofs };
 }
+
+const rowOf = async (of: RunSpec): Promise<RunRow> => judgeRun(await measuredRun(of));
 
 const failedRow = (of: RunSpec, at = startedAt) =>
   rowOfUnfinishedRun({ run: of, startedAt: at, failure: { kind: "oom", message: "killed", node: 2 } });
@@ -34,7 +37,7 @@ const failedRow = (of: RunSpec, at = startedAt) =>
 test("rows come back as they were saved, in the order they were measured", async () => {
   using dir = new TempDir();
   const store = openSqliteStore(dir.path);
-  const { row } = await evidenceOf(run);
+  const row = await rowOf(run);
   const earlier = failedRow(sampleRun({ runId: "sample-p1-r2-a1" }), "2025-12-31T23:59:59.000Z");
   store.saveRun(row);
   store.saveRun(earlier);
@@ -46,7 +49,7 @@ test("rows come back as they were saved, in the order they were measured", async
 test("saving again updates, so that a repeated activity changes nothing", async () => {
   using dir = new TempDir();
   const store = openSqliteStore(dir.path);
-  const { row } = await evidenceOf(run);
+  const row = await rowOf(run);
   store.saveRun(row);
   store.saveRun({ ...row, teardown_s: 1.5 });
   store.saveSweep(sweep);
@@ -120,7 +123,7 @@ test("a write that is cut off leaves the old evidence, and nothing torn beside i
   const store = openSqliteStore(dir.path);
   const evidence = await evidenceOf(run);
   await store.saveEvidence(evidence);
-  const broken = { ...evidence, row: { ...evidence.row, reason: 1n as never } }; // BigInts are not JSON
+  const broken = { ...evidence, proofs: [{ ...evidence.proofs[0]!, rows: 1n as never }] }; // BigInts are not JSON
   await expect(store.saveEvidence(broken)).rejects.toThrow(TypeError);
   expect(await store.readEvidence(run.runId)).toEqual(evidence);
   expect(readdirSync(dir.join("sample", run.runId))).toEqual(["evidence.json"]);

@@ -5,6 +5,7 @@ import { groupDigits } from "#model/field-rules";
 import { insertsPerMinOf, tupleCountOf } from "#model/plan";
 import type { Plan, PointPlan } from "#model/plan";
 import type { Point } from "#model/run";
+import { factorColumnsOf } from "#model/run-row";
 import { scalarPathOf } from "#model/spec-schema";
 import type { FactorKey } from "#model/spec-schema";
 import type { Spec, Threshold } from "#model/spec";
@@ -178,23 +179,6 @@ function pointDocument({ point, sizing, ...plan }: PointPlan) {
   };
 }
 
-function factorsDocument(point: Point) {
-  return {
-    point: point.index,
-    environment: point.environment,
-    mode: point.mode,
-    nodes: point.nodes,
-    rate_per_min: point.ratePerMin,
-    aggregation: point.aggregation,
-    duration_s: point.durationSec,
-    engine: point.engine,
-    client: point.client,
-    release: point.release,
-    resolve: point.resolve,
-    phase: point.phase,
-    cpus: point.cpus,
-    memory_mib: point.memoryMib,
-  };
-}
+const factorsDocument = (point: Point) => ({ point: point.index, ...factorColumnsOf(point) });
 
 const round = (sec: number): number => Math.round(sec * 10) / 10;

@@ -4,14 +4,25 @@ import { FAILURES, formatReason } from "#model/errors";
 import type { FailureKind } from "#model/errors";
 import { partsOfRunId } from "#model/ids";
 import { expectedSecOf, QUOTABLE_FROM_SEC, tupleCountOf } from "#model/plan";
+import type { FactorColumn } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
-import type { Failure, RunSpec } from "#model/run";
+import type { Failure, Point, RunSpec, Step } from "#model/run";
 import type { PastAttempt } from "#model/sweep-work";
 
 /** What was measured of a run before it broke off. */
 export type PartialMeasurement = Partial<
   Pick<RunRow, "elapsed_s" | "provision_s" | "sync_s" | "main_s" | "finalise_s" | "collect_s" | "teardown_s">
 >;
+
+/** Where a row has how long each step took. */
+export const STEP_COLUMNS = {
+  provision: "provision_s",
+  sync: "sync_s",
+  main: "main_s",
+  finalise: "finalise_s",
+  collect: "collect_s",
+  teardown: "teardown_s",
+} as const satisfies Record<Step, keyof PartialMeasurement>;
 
 /** The identity and the factors of a run, which are known before it starts. */
 export type PlannedColumns = Omit<RunRow, "status" | "reason" | keyof typeof UNMEASURED>;
@@ -25,22 +36,10 @@ export function plannedColumnsOf(run: RunSpec, startedAt: string): PlannedColumn
     repetition: run.repetition,
     attempt: run.attempt,
     quotable: point.durationSec >= QUOTABLE_FROM_SEC,
-    environment: environment.name,
     provider: environment.provider,
     isolation: environment.isolation,
     host: environment.host,
-    mode: point.mode,
-    nodes: point.nodes,
-    rate_per_min: point.ratePerMin,
-    aggregation: point.aggregation,
-    duration_s: point.durationSec,
-    engine: point.engine,
-    client: point.client,
-    release: point.release,
-    resolve: point.resolve,
-    phase: point.phase,
-    cpus: point.cpus,
-    memory_mib: point.memoryMib,
+    ...factorColumnsOf(point),
     source_sha: run.sourceSha,
     seed: run.seed,
     started_at: startedAt,
@@ -48,6 +47,23 @@ export function plannedColumnsOf(run: RunSpec, startedAt: string): PlannedColumn
     tuples_per_db_expected: point.nodes * tupleCountOf(point),
   };
 }
+
+/** A point as rows and documents name it. */
+export const factorColumnsOf = (point: Point): Pick<RunRow, FactorColumn> => ({
+  environment: point.environment,
+  mode: point.mode,
+  nodes: point.nodes,
+  rate_per_min: point.ratePerMin,
+  aggregation: point.aggregation,
+  duration_s: point.durationSec,
+  engine: point.engine,
+  client: point.client,
+  release: point.release,
+  resolve: point.resolve,
+  phase: point.phase,
+  cpus: point.cpus,
+  memory_mib: point.memoryMib,
+});
 
 /**
  * The row of a run that failed, was disturbed or was cancelled. A failure's kind decides the status.

@@ -10,7 +10,7 @@ import {
 } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { STEPS } from "#model/run";
-import { PHASE_COLUMNS } from "#report/charts/phases-chart";
+import { STEP_COLUMNS } from "#model/run-row";
 import { describeFactors, varyingFactors } from "#report/factors";
 import { formatFigure, printable } from "#report/format";
 import { REPORT_STYLE } from "#report/html-style";
@@ -142,7 +142,7 @@ function phasesTable({ rows, points }: ReportData): Markup {
     isNumber: align === "right",
     cell: text,
   }));
-  const phases = STEPS.map((step) => medianColumn(`${step} s`, PHASE_COLUMNS[step]));
+  const phases = STEPS.map((step) => medianColumn(`${step} s`, STEP_COLUMNS[step]));
   const skew = medianColumn("barrier skew ms", "barrier_skew_ms");
   return html`<p>Medians over VALID runs.</p>
     ${table([...factors, ...phases, skew], points)}`;

@@ -4,18 +4,10 @@ import { setCurrentDetails, setHandler } from "@temporalio/workflow";
 import type { Prospect } from "#model/host-outlook";
 import { hostWorkflowId } from "#model/ids";
 import type { RunSpec, Step } from "#model/run";
+import { STEP_COLUMNS } from "#model/run-row";
 import type { PartialMeasurement } from "#model/run-row";
 import { getRunProgressQuery } from "#workflows/messages";
 import type { RunProgress } from "#workflows/messages";
-
-const COLUMN_OF = {
-  provision: "provision_s",
-  sync: "sync_s",
-  main: "main_s",
-  finalise: "finalise_s",
-  collect: "collect_s",
-  teardown: "teardown_s",
-} as const satisfies Record<Step, keyof PartialMeasurement>;
 
 export class RunJournal {
   readonly #run: RunSpec;
@@ -47,7 +39,7 @@ export class RunJournal {
   /** How long the steps took that have ended, as columns of a row. */
   get measured(): PartialMeasurement {
     const columns = this.#stepsDone.flatMap(({ step, tookSec }) =>
-      isDurableStep(step) ? [[COLUMN_OF[step], tookSec]] : [],
+      isDurableStep(step) ? [[STEP_COLUMNS[step], tookSec]] : [],
     );
     return Object.fromEntries(columns) as PartialMeasurement;
   }
@@ -88,4 +80,4 @@ export class RunJournal {
   }
 }
 
-const isDurableStep = (step: string): step is Step => Object.hasOwn(COLUMN_OF, step);
+const isDurableStep = (step: string): step is Step => Object.hasOwn(STEP_COLUMNS, step);

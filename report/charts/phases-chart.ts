@@ -1,23 +1,15 @@
 /** What each phase of a run takes, an arm per environment: where an environment is slow apart from the main loop. */
 
 import type { TopLevelSpec } from "vega-lite";
-import { summariseColumn, type FigureColumn } from "#model/point-summary";
+import { summariseColumn } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { STEPS, type Step } from "#model/run";
+import { STEP_COLUMNS } from "#model/run-row";
 import { measureAxis } from "#report/charts/axis";
 import { armScales, CHART_CONFIG } from "#report/charts/palette";
 import { describeFactors, valuesOf } from "#report/factors";
 import { formatFigure, printable } from "#report/format";
 import { statusText } from "#report/status-text";
-
-export const PHASE_COLUMNS = {
-  provision: "provision_s",
-  sync: "sync_s",
-  main: "main_s",
-  finalise: "finalise_s",
-  collect: "collect_s",
-  teardown: "teardown_s",
-} as const satisfies Record<Step, FigureColumn>;
 
 const PANELS_ABREAST = 3;
 /** Below this the axis is linear towards zero. */
@@ -79,7 +71,7 @@ export function phasesChart(rows: readonly RunRow[]): TopLevelSpec {
 function runMarks(rows: readonly RunRow[]) {
   return rows.flatMap((row) =>
     STEPS.flatMap((phase) => {
-      const seconds = row[PHASE_COLUMNS[phase]];
+      const seconds = row[STEP_COLUMNS[phase]];
       return seconds === null ? [] : markOf("run", row, phase, seconds, `${row.run_id} (${row.status})`);
     }),
   );
@@ -89,7 +81,7 @@ function medianMarks(rows: readonly RunRow[]) {
   const groups = Map.groupBy(rows, ({ environment, nodes }) => `${environment} ${nodes}`);
   return [...groups.values()].flatMap((group) =>
     STEPS.flatMap((phase) => {
-      const seconds = summariseColumn(group, PHASE_COLUMNS[phase])?.median;
+      const seconds = summariseColumn(group, STEP_COLUMNS[phase])?.median;
       const [row] = group;
       return seconds === undefined || !row ? [] : markOf("median", row, phase, seconds, `${row.environment}: median`);
     }),

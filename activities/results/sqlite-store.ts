@@ -23,6 +23,7 @@ const BUSY_LIMIT_MS = 5000;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_READONLY = 8;
+const SQLITE_NOTADB = 26;
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -42,11 +43,18 @@ export function openSqliteStore(dir: string): ResultsStore {
     return new SqliteStore(dir, database);
   } catch (error) {
     database?.close();
-    const { errcode } = error as { errcode?: number };
-    if (errcode === SQLITE_FULL) throw refusal(dir, "no space left", "free space there");
-    if (errcode !== SQLITE_CANTOPEN && errcode !== SQLITE_READONLY) throw error;
-    throw refusal(dir, `cannot be written: ${(error as Error).message}`, "give yourself the right to write it");
+    throw explainOpening(error as OpeningError, dir);
   }
+}
+
+type OpeningError = Error & { readonly errcode?: number; readonly syscall?: string };
+
+function explainOpening(error: OpeningError, dir: string): Error {
+  const { errcode, syscall, message } = error;
+  if (errcode === SQLITE_FULL) return refusal(dir, "no space left", "free space there");
+  if (errcode === SQLITE_NOTADB) return refusal(dir, `${DATABASE_FILE} in it is no results database`, "move it away");
+  const isRefused = errcode === SQLITE_CANTOPEN || errcode === SQLITE_READONLY || syscall === "chmod";
+  return isRefused ? refusal(dir, `cannot be written: ${message}`, "give yourself the right to write it") : error;
 }
 
 class SqliteStore implements ResultsStore {
@@ -179,8 +187,9 @@ const toSql = (value: RunRow[keyof RunRow]): SQLInputValue => (typeof value === 
 
 /** The columns are `RunRow`'s own; SQLite only has no booleans. */
 function toRunRow(row: Row): RunRow {
-  const { quotable, consistent, ...rest } = row;
-  return { ...rest, quotable: quotable === 1, consistent: consistent === null ? null : consistent === 1 } as RunRow;
+  const { quotable, consistent } = row;
+  // Over the spread, so that the keys keep the columns' order.
+  return { ...row, quotable: quotable === 1, consistent: consistent === null ? null : consistent === 1 } as RunRow;
 }
 
 const toIntent = (row: Row): RunIntent =>

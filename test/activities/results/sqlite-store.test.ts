@@ -42,6 +42,7 @@ test("rows come back as they were saved, in the order they were measured", async
   store.saveRun(row);
   store.saveRun(earlier);
   expect(store.listRuns("sample")).toEqual([earlier, row]);
+  expect(Object.keys(store.listRuns("sample")[1] ?? {})).toEqual([...RUN_ROW_COLUMNS]);
   expect(store.listRuns("other")).toEqual([]);
   store.close();
 });

@@ -56,8 +56,10 @@ export async function collectRun(
     const results = collected.map(({ result }) => result);
     const proofs = collected.map(({ proof }) => proof);
     const guards = await dependencies.guards.recordOf(spool.guardLogPath(run.runId));
+    const masterIndex = masterIndexOf(nodes);
     const row = judgeRun({
       run,
+      masterIndex,
       startedAt,
       results,
       proofs,
@@ -69,7 +71,7 @@ export async function collectRun(
       thresholds: dependencies.guards.thresholds,
     });
     if (row.status !== "VALID") await new KeptLogs(dependencies.keptLogsDir).keep(provider, run.runId, nodes.length);
-    const master = results[masterIndexOf(nodes) - 1];
+    const master = results[masterIndex - 1];
     const wallClocks = master === undefined ? [] : wallClocksOf(master);
     return { row, evidenceParts: await spool.keep({ run, nodes, results, proofs, guards, wallClocks }) };
   } finally {

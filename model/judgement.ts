@@ -1,6 +1,6 @@
 /** From what was measured and proven to the row of a finished run: VALID, or why not. */
 
-import { clockDriftOf } from "#model/clocks";
+import { clockDriftsOf } from "#model/clocks";
 import { FAILURES, formatReason } from "#model/errors";
 import { DEFAULT_GUARDS, foreignFailureOf } from "#model/guards";
 import type { GuardThresholds, RunGuards } from "#model/guards";
@@ -15,6 +15,8 @@ import { median } from "#model/statistics";
 /** All that a judgement rests on. Results and proofs are those of all nodes, in the order of their indices. */
 export interface RunMeasurements {
   readonly run: RunSpec;
+  /** From 1. */
+  readonly masterIndex: number;
   /** UTC, ISO 8601. */
   readonly startedAt: string;
   readonly results: readonly NodeResult[];
@@ -192,14 +194,13 @@ function checkGaps({ results, thresholds: { gapMs } = DEFAULT_GUARDS }: RunMeasu
   return { kind: "gap", message, node: worst.nodeIndex };
 }
 
-function checkClocks({ results }: RunMeasurements): Failure | undefined {
-  for (const result of results) {
-    const drift = clockDriftOf(result);
-    const node = result.nodeIndex;
-    if (drift === undefined) return { kind: "clock", message: "no database's clock was sampled", node };
+function checkClocks({ results, masterIndex }: RunMeasurements): Failure | undefined {
+  for (const [position, drift] of clockDriftsOf(results, masterIndex).entries()) {
+    const node = position + 1;
+    if (drift === undefined) return { kind: "clock", message: "the master's clock was not sampled", node };
     if (Math.abs(drift.driftSec) <= drift.toleranceSec) continue;
     const [off, limit] = [drift.driftSec, drift.toleranceSec].map((sec) => `${(sec * 1000).toFixed(1)} ms`);
-    return { kind: "clock", message: `elapsed time is ${off} off the databases' median, limit ${limit}`, node };
+    return { kind: "clock", message: `elapsed time is ${off} off the peers' median, limit ${limit}`, node };
   }
   return undefined;
 }

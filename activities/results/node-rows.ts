@@ -1,6 +1,7 @@
 /** A run's evidence as rows of `node_result`: what each node measured, and what its database was proven to hold. */
 
-import { clockDriftOf } from "#model/clocks";
+import { clockDriftsOf } from "#model/clocks";
+import { masterIndexOf } from "#model/master";
 import type { RunEvidence } from "#model/run";
 import { deviationPct } from "#model/run-row";
 
@@ -9,11 +10,12 @@ export type NodeRow = Record<string, string | number | null>;
 
 /** @throws {RangeError} If a node's handle or proof is missing. */
 export function nodeRowsOf({ run, nodes, results, proofs }: RunEvidence): NodeRow[] {
-  return results.map((result) => {
+  const drifts = clockDriftsOf(results, masterIndexOf(nodes));
+  return results.map((result, position) => {
     const handle = nodes.find(({ index }) => index === result.nodeIndex);
     const proof = proofs.find(({ node }) => node === result.nodeIndex);
     if (!handle || !proof) throw new RangeError(`evidence of ${run.runId} is incomplete: node ${result.nodeIndex}`);
-    const drift = clockDriftOf(result);
+    const drift = drifts[position];
     return {
       run_id: run.runId,
       node: result.nodeIndex,

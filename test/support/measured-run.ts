@@ -2,6 +2,7 @@
 
 import { seedPartsOf, tasksOf } from "#activities/assignment";
 import type { RunMeasurements } from "#model/judgement";
+import { masterIndexOf } from "#model/master";
 import type { NodeHandle, RunSpec } from "#model/run";
 import { expectedDigests, runDigest } from "#model/tuples";
 import { FakeNodeDatabases } from "#test/support/fake-node-database";
@@ -29,6 +30,7 @@ export async function measuredRun(run: RunSpec): Promise<RunMeasurements> {
   await database.close();
   return {
     run,
+    masterIndex: masterIndexOf(nodes),
     startedAt: STARTED_AT,
     results,
     proofs,

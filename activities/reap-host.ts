@@ -5,7 +5,7 @@ import { HostFence } from "#activities/fence/host-fence";
 import type { FencedHost } from "#activities/fence/host-fence";
 import type { LabelledResource } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
-import { isEvidenceUseless, isForeign, judgeLeftover } from "#model/reaping";
+import { isEvidenceUseless, isForeign, isLegible, judgeLeftover } from "#model/reaping";
 import type { Leftover, RunOutcome, Verdict } from "#model/reaping";
 
 /** @returns `undefined` where Temporal does not answer. */
@@ -73,8 +73,9 @@ async function findAll(host: ReapedHost, now: Date): Promise<Found[]> {
     ...[...host.providers.values()].map((provider) => provider.listLabelled()),
   ]);
   return [
-    // What others left holds up nobody, unless they have the host now: that is what the fence says.
-    ...resources.flat().map((one) => found(one, one, !isForeign(one, host.host))),
+    // What others left holds up nobody, unless they have the host now: that is what the fence says. Nor does what nobody
+    // would ever remove, since its labels cannot be read.
+    ...resources.flat().map((one) => found(one, one, !isForeign(one, host.host) && isLegible(one))),
     ...marks.map((mark) => found({ kind: "fence", name: mark.where }, mark, fence.blocks(mark, now))),
   ];
 }
@@ -115,10 +116,10 @@ function split<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]
 
 const ABANDONED: Verdict = { action: "remove", why: "its worker and its nodes are gone" };
 
-/** One that cannot be read is later than all others. */
+/** Of those that can be read: what anybody can label with this run must not keep it for ever. */
 function latestDeadline(ofRun: readonly Found[]): string {
-  const times = ofRun.map(({ deadlineAt }) => Date.parse(deadlineAt));
-  return times.some(Number.isNaN) ? "" : new Date(Math.max(...times)).toISOString();
+  const times = ofRun.filter(isLegible).map(({ deadlineAt }) => Date.parse(deadlineAt));
+  return times.length === 0 ? "" : new Date(Math.max(...times)).toISOString();
 }
 
 /** One run that resists does not keep the others. */

@@ -43,6 +43,10 @@ export function isPastDeadline(deadlineAt: string, now: Date): boolean {
   return now.getTime() - Date.parse(deadlineAt) > CLOCK_TOLERANCE_MS;
 }
 
+/** Whether it can be Meshbench's at all: run and deadline are on everything it makes. */
+export const isLegible = ({ runId, deadlineAt }: Leftover): boolean =>
+  isRunId(runId) && !Number.isNaN(Date.parse(deadlineAt));
+
 /** Nobody but this host's own reaper may judge by what it finds; a run that is not known here may be another installation's. */
 export function isForeign({ runId, host }: Leftover, ownHost: string): boolean {
   return host !== ownHost || !isRunId(runId);

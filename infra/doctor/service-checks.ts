@@ -3,13 +3,15 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { nodeImageTag } from "#activities/image/node-image";
+import { describeLeftover } from "#activities/reap-host";
+import { isLegible } from "#model/reaping";
 import { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import { readHostsFile } from "#worker/hosts-file";
 import type { Installation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, listSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
 import { readHostIds } from "#worker/limits";
-import { reapHere } from "#worker/reap";
+import { type HostReaping, reapHere } from "#worker/reap";
 import { showCommand } from "#infra/console/commands";
 import { type Check, type Finding, missing, ok, warning } from "#infra/doctor/check";
 import { engineHasImage, type FoundEngine, findEngine } from "#infra/engine/engine";
@@ -118,16 +120,25 @@ function lookAtServices(installation: Installation): Finding {
   return ok(text === "" ? "none started by meshbench up" : text);
 }
 
-/** Of ended runs: the schedule removes them, unless no worker is here. */
 async function lookAtLeftovers(installation: Installation): Promise<Finding> {
   if (readHostsFile(installation.hostsFile) === undefined) return ok("no host is set up");
   const { hosts } = await reapHere({ isDryRun: true }, installation);
   const [failure] = hosts.flatMap(({ failures }) => failures);
   if (failure !== undefined) return missing(failure, UP);
-  const removable = hosts.flatMap(({ removed }) => removed);
-  const runCount = new Set(removable.map(({ runId }) => runId)).size;
-  if (removable.length === 0) return ok("none");
-  return warning(`${removable.length} of ${runCount} ended runs`, "npx meshbench reap");
+  const removed = hosts.flatMap((host) => host.removed);
+  return judgeLeftovers({ removed, kept: hosts.flatMap((host) => host.kept) });
+}
+
+/** Of ended runs: the schedule removes them, unless no worker is here. What is labelled by somebody else nobody removes. */
+export function judgeLeftovers({ removed, kept }: Pick<HostReaping, "removed" | "kept">): Finding {
+  const illegible = new Set(kept.filter((one) => !isLegible(one)).map(describeLeftover));
+  if (illegible.size > 0) {
+    const found = `labelled as Meshbench's, though no run of it made them: ${[...illegible].join("; ")}`;
+    return warning(found, "see whose they are, and remove them yourself");
+  }
+  const runCount = new Set(removed.map(({ runId }) => runId)).size;
+  if (removed.length === 0) return ok("none");
+  return warning(`${removed.length} of ${runCount} ended runs`, "npx meshbench reap");
 }
 
 function lookAtHostsFile({ hostsFile, secretsDir }: Installation): Finding {

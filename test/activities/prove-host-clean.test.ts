@@ -57,3 +57,10 @@ test("nodes of a run that waits for the host are no leftovers, those of a second
   expect(occupant).toBe(other.runId);
   expect(left).toHaveLength(3);
 });
+
+test.for(["", "soon"])("labels that cannot be read (deadline %j) hold up no host for ever", async (deadlineAt) => {
+  using host = new HostHarness();
+  await host.intrude(run, deadlineAt);
+  expect(await prove(host)).toEqual({ removed: 0, left: [] });
+  expect(await host.provider.listLabelled()).toHaveLength(3);
+});

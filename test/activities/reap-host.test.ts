@@ -93,3 +93,13 @@ test("evidence that waits to be fetched stays while the run may still come for i
   await reapHost(host.dependencies, { now: long });
   await expect(fetch()).rejects.toThrow("ENOENT");
 });
+
+test("an odd one that somebody labelled with a run keeps the run's own no longer than their deadline", async () => {
+  using host = new HostHarness();
+  await host.intrude(run, "2020-01-01T00:00:00.000Z");
+  const { nodes } = host.provider.host;
+  const own = nodes.get(`${run.runId}-n1`)!;
+  nodes.set("odd", { ...own, spec: { ...own.spec, deadlineAt: "soon" } });
+  await reapHost(host.dependencies);
+  expect([...nodes.keys()]).toEqual([]);
+});

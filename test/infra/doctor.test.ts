@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { InputError, UnavailableError } from "#model/errors";
 import { missing, ok, runChecks, showResults } from "#infra/doctor/check";
 import { lookAtMemory, lookAtNode, lookAtSystem } from "#infra/doctor/machine-checks";
-import { judgeEngine } from "#infra/doctor/service-checks";
+import { judgeEngine, judgeLeftovers } from "#infra/doctor/service-checks";
 import type { EngineFacts } from "#infra/engine/engine";
 
 const FACTS: EngineFacts = {
@@ -60,4 +60,24 @@ test.for([
   [lookAtMemory(24 * 1024 ** 3), true],
 ] as const)("the machine is judged: %o", ([finding, isOk]) => {
   expect(finding.mend === undefined).toBe(isOk);
+});
+
+const LEFT = {
+  kind: "container",
+  name: "quick-1-p1-r1-a1-n1",
+  runId: "quick-1-p1-r1-a1",
+  host: "local",
+  deadlineAt: "2026-01-01T00:00:00.000Z",
+  isInTheWay: true,
+  why: "its run has ended",
+} as const;
+
+test("what carries Meshbench's labels and is not its own is named, since nobody removes it", () => {
+  const odd = { ...LEFT, name: "odd", deadlineAt: "soon" };
+  expect(judgeLeftovers({ removed: [], kept: [LEFT, odd, odd] })).toMatchObject({
+    found: expect.stringMatching(/: container odd of run quick-1-p1-r1-a1, deadline soon$/),
+    isWarning: true,
+  });
+  expect(judgeLeftovers({ removed: [LEFT], kept: [] })).toMatchObject({ mend: "npx meshbench reap" });
+  expect(judgeLeftovers({ removed: [], kept: [LEFT] }).mend).toBeUndefined();
 });

@@ -71,6 +71,9 @@ export function describeProviderContract(name: string, openHarness: () => Promis
       expect(nodes.map(({ index }) => index)).toEqual([1, 2, 3]);
       expect(new Set(nodes.map(({ address }) => address)).size).toBe(3);
       expect(await harness.provider.inspectNodes(run, nodes)).toEqual(nodes.map(() => ({ state: "running" })));
+      // By this an interrupted run finds out how many of its nodes are left.
+      const listed = (await resourcesOf(run)).map(({ node }) => node).filter((node) => node !== undefined);
+      expect(listed.sort()).toEqual([1, 2, 3]);
     });
 
     test("adopts what is there when it is asked again", async () => {

@@ -1,6 +1,6 @@
 /** The root filesystem of a node as a tar, made once per recipe and kept in the cache. */
 
-import { link, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { arch, platform } from "node:process";
 import type Docker from "dockerode";
@@ -8,6 +8,7 @@ import { findProgram, runCommand } from "#infra/console/commands";
 import type { Steps } from "#infra/console/steps";
 import { buildInDebianContainer } from "#infra/node-image/debian-container";
 import { nodeArchitecture } from "#infra/node-image/node-runtime";
+import { removeStaleParts } from "#infra/node-image/stale-parts";
 
 export interface Rootfs {
   readonly tarFile: string;
@@ -29,7 +30,10 @@ const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps: Steps): Promise<Rootfs> {
   const tarFile = join(request.cacheDir, `rootfs-${request.architecture}-${request.digest.slice(0, 16)}.tar`);
   const kept = await readRootfs(tarFile);
-  if (kept) return kept;
+  if (kept) {
+    for (const path of [tarFile, `${tarFile}.database`]) await utimes(path, new Date(), new Date());
+    return kept;
+  }
   await mkdir(request.cacheDir, { recursive: true });
   const obstacle = await whyNotHere(request.architecture);
   if (obstacle !== undefined) steps.note(`${obstacle}: the packages are unpacked in a Debian container`);
@@ -48,6 +52,8 @@ export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+  const removed = await removeStaleParts(request.cacheDir, tarFile);
+  if (removed.length > 0) steps.note(`Removed from ${request.cacheDir}, unused for a day: ${removed.join(", ")}`);
   return { tarFile, database: await readDatabase(tarFile) };
 }
 

@@ -7,6 +7,7 @@ import { derivePassword, verifierOf } from "#activities/database/password";
 import { BenchError } from "#model/errors";
 import { NODE_PHASES, PEER_ACCOUNT, PROTOCOL_VERSION } from "#model/node-protocol";
 import type { Assignment, NodeFailure, NodeProgress, NodeResult } from "#model/node-protocol";
+import { parseNodeResult } from "#model/node-result";
 import { createDataTable, DATA_TABLES, PEER_GRANTS } from "#model/node-tables";
 import type { DatabaseProof, NodeHandle } from "#model/run";
 import { DIGEST_SQL, formatDigest } from "#model/tuples";
@@ -77,12 +78,11 @@ class MysqlNodeDatabase implements NodeDatabase {
   }
 
   async readResult(node: NodeHandle): Promise<NodeResult> {
-    type ResultRow = RowDataPacket & { readonly result: string | null };
-    const [row] = await this.#connections.query<ResultRow>(node, "SELECT result FROM progress WHERE id = 1");
+    type ResultRow = RowDataPacket & { readonly protocol: number; readonly result: string | null };
+    const [row] = await this.#connections.query<ResultRow>(node, "SELECT protocol, result FROM progress WHERE id = 1");
     if (!row?.result) throw new Error(`node ${node.index} has no result yet`);
-    const result: NodeResult = JSON.parse(row.result);
-    requireProtocol(result.protocol, node);
-    return result;
+    requireProtocol(row.protocol, node);
+    return parseNodeResult(row.result, node.index);
   }
 
   async prove(node: NodeHandle): Promise<DatabaseProof> {

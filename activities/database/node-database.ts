@@ -22,6 +22,7 @@ export interface NodeDatabase {
    */
   readProgress(node: NodeHandle): Promise<NodeProgress>;
 
+  /** @throws {BenchError} `protocol` where the node speaks another version, or what it tells is no result. */
   readResult(node: NodeHandle): Promise<NodeResult>;
 
   /** Counts and digests the tuple table in SQL. */

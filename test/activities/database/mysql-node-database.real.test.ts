@@ -13,7 +13,9 @@ import type { NodeHandle } from "#model/run";
 import { expectedDigests, TupleStream, tupleSeed } from "#model/tuples";
 import { startLocalDatabases } from "#test/support/local-database";
 import type { LocalDatabases } from "#test/support/local-database";
+import { measuredRun } from "#test/support/measured-run";
 import { sampleAssignments, sampleSeedParts } from "#test/support/sample-assignments";
+import { sampleRun } from "#test/support/sample-run";
 
 const HOST_SECRET = "canary-host-secret";
 const PEER_PASSWORD = "canary-peer-password";
@@ -160,12 +162,15 @@ describe("readProgress", () => {
 
 test("a result comes back as the node wrote it, and not before", async () => {
   await expect(database.readResult(node)).rejects.toThrow("no result yet");
-  const result = { protocol: PROTOCOL_VERSION, nodeIndex: 1, facts: { kernel: "6.1" } };
-  await admin.query("INSERT INTO progress VALUES (1, ?, 'done', 20, 20, NULL, ?)", [
-    PROTOCOL_VERSION,
-    JSON.stringify(result),
-  ]);
+  const [result] = (await measuredRun(sampleRun())).results;
+  await setProgress([PROTOCOL_VERSION, "done", 20, 20, null, JSON.stringify(result)]);
   expect(await database.readResult(node)).toEqual(result);
+});
+
+test("a result without figures is none", async () => {
+  const [result] = (await measuredRun(sampleRun())).results;
+  await setProgress([PROTOCOL_VERSION, "done", 20, 20, null, JSON.stringify({ ...result, elapsedSec: Number.NaN })]);
+  await expect(database.readResult(node)).rejects.toMatchObject({ kind: "protocol", particulars: { node: 1 } });
 });
 
 describe("prove", () => {

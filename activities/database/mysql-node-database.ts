@@ -41,6 +41,8 @@ class MysqlNodeDatabase implements NodeDatabase {
   }
 
   async prepareTables(node: NodeHandle, { engine, peerPassword }: Assignment): Promise<void> {
+    const [assigned] = await this.#connections.query(node, "SELECT 1 FROM run LIMIT 1");
+    if (assigned !== undefined) return; // It may be measuring.
     const statements = [
       ...DATA_TABLES.map((table) => createDataTable(table, engine)),
       // Its hash alone, so that no statement, log or error holds a password. MariaDB and MySQL both read this form.

@@ -9,7 +9,7 @@ export interface NodeDatabase {
 
   /**
    * Creates the tables and the peers' account on a node. Before any `assign`, it is called for all nodes, since peers
-   * write to each other from their warm-up on. Safe to repeat.
+   * write to each other from their warm-up on. Safe to repeat: a node that has its work is left alone.
    */
   prepareTables(node: NodeHandle, assignment: Assignment): Promise<void>;
 

@@ -98,12 +98,27 @@ describe("answers", () => {
   });
 });
 
+async function countDefinitions(): Promise<unknown> {
+  const [counts] = await admin.query(
+    "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_create_table', 'Com_create_user', 'Com_grant')",
+  );
+  return counts;
+}
+
 describe("prepareTables", () => {
   test.for(["innodb", "memory"] as const)("makes the tables in %s, twice as well as once", async (engine) => {
     await database.prepareTables(node, { ...assignment, engine });
     await database.prepareTables(node, { ...assignment, engine });
     const [rows] = await admin.query("SHOW TABLE STATUS WHERE Name IN ('tuple', 'warmup')");
     expect(rows).toMatchObject([{ Engine: expect.stringMatching(new RegExp(engine, "i")) }, {}]);
+  });
+
+  test("leaves a node alone that has its work: it may be measuring", async () => {
+    await database.prepareTables(node, assignment);
+    await database.assign(node, assignment);
+    const before = await countDefinitions();
+    await database.prepareTables(node, assignment);
+    expect(await countDefinitions()).toEqual(before);
   });
 
   test("lets peers write tuples and meet, and read neither tuples nor assignments", async () => {

@@ -119,9 +119,10 @@ class RunningWatch implements GuardWatch {
   }
 
   #sample(): void {
-    const startedMs = performance.now();
+    const before = process.threadCpuUsage();
     this.#write(() => this.#log.append({ type: "interval", ...this.#meter.read() }));
-    const tookMs = performance.now() - startedMs;
+    const { user, system } = process.threadCpuUsage(before);
+    const tookMs = (user + system) / 1000;
     this.#timer = setTimeout(() => this.#sample(), Math.max(EVERY_MS, tookMs / LOOKING_SHARE));
   }
 

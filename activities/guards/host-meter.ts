@@ -12,7 +12,7 @@ import {
   sumOfStatColumns,
 } from "#activities/guards/proc-text";
 import type { CgroupCpu, CpuTimes } from "#activities/guards/proc-text";
-import { ownershipOf, ProcessTable } from "#activities/guards/process-table";
+import { ownCpuBetween, ownershipOf, ProcessTable } from "#activities/guards/process-table";
 import type { Ownership, Process } from "#activities/guards/process-table";
 import type { ForeignProgram, HostInterval, NodeCounters } from "#model/guards";
 import type { NodeHandle } from "#model/run";
@@ -21,6 +21,7 @@ const PROGRAMS_KEPT = 5;
 /** A program that used less says nothing, and there are many. */
 const LEAST_PROGRAM_SEC = 0.02;
 const NAME_LENGTH = 32;
+const SCRIPT = /^[^-][^=]*\.[cm]?[jt]s$/;
 
 type HostCounters = Pick<
   HostInterval,
@@ -73,10 +74,10 @@ export class HostMeter {
 
   /** Of each node, since it was created; as of the last reading. */
   readNodes(): NodeCounters[] {
-    const { own, carriers } = this.#last.ownership;
+    const { families, carriers } = this.#last.ownership;
     return this.#nodes.map(({ index, id }) => {
       const carrier = carriers.get(id);
-      const first = own.find(({ parent }) => parent === carrier?.pid);
+      const first = families.values().find(({ parent }) => parent === carrier?.pid);
       return { node: index, ...cgroupOf(first, id), ...networkOf(first) };
     });
   }
@@ -94,8 +95,8 @@ export class HostMeter {
 
 function intervalBetween(before: Look, after: Look): HostInterval {
   const busySec = after.cpu.busySec - before.cpu.busySec;
-  // One of ours that ended under a foreign parent took its count along, so that the sum may have shrunk.
-  const ownSec = clamp(after.ownership.ownCpuSec - before.ownership.ownCpuSec, 0, busySec);
+  // Programs and processors are counted by different clocks.
+  const ownSec = clamp(ownCpuBetween(before.ownership, after.ownership), 0, busySec);
   const grown = (name: keyof HostCounters) => difference(before.counters[name], after.counters[name]);
   return {
     endMs: Date.now(),
@@ -113,19 +114,21 @@ function intervalBetween(before: Look, after: Look): HostInterval {
 }
 
 function programsBetween(before: Look, after: Look): ForeignProgram[] {
-  const usedBefore = new Map(before.ownership.foreign.map((one) => [keyOf(one), one.cpuSec]));
-  return after.ownership.foreign
-    .map((one) => ({ name: shownName(one), cpuSec: one.cpuSec - (usedBefore.get(keyOf(one)) ?? 0) }))
+  const usedBefore = (key: string) => before.ownership.foreign.get(key)?.cpuSec ?? 0;
+  return [...after.ownership.foreign]
+    .map(([key, one]) => ({ name: shownName(one), cpuSec: one.cpuSec - usedBefore(key) }))
     .filter(({ cpuSec }) => cpuSec >= LEAST_PROGRAM_SEC)
     .toSorted((a, b) => b.cpuSec - a.cpuSec)
     .slice(0, PROGRAMS_KEPT);
 }
 
-const keyOf = ({ pid, startTicks }: Process): string => `${pid} ${startTicks}`;
-
-/** Anybody may choose a program's name, and it ends up in a reason. Node calls all that it runs by one name. */
-function shownName({ name, args }: Process): string {
-  const told = name === "MainThread" ? basename(args[0] ?? "") || name : name;
+/**
+ * Anybody may choose a program's name, and it ends up in a reason. Node calls all that it runs by one name: its script
+ * says more. No other argument is shown, since it may be secret.
+ */
+function shownName({ name, args: [program = "", ...rest] }: Process): string {
+  const script = rest.find((arg) => SCRIPT.test(arg)) ?? "";
+  const told = name === "MainThread" ? `${basename(program)} ${basename(script)}`.trim() || name : name;
   return told.replaceAll(/[^\w.:/() +-]/g, "?").slice(0, NAME_LENGTH);
 }
 

@@ -60,10 +60,11 @@ export interface Owners {
 
 /** What belongs to a run, or serves it. All else is foreign. */
 export interface Ownership {
-  readonly own: readonly Process[];
-  readonly foreign: readonly Process[];
-  /** CPU of all that is own, ever; of whole families also that of members that have ended. */
-  readonly ownCpuSec: number;
+  /** Own with all their descendants, by `keyOf`: what members used that have ended is found with their parents. */
+  readonly families: ReadonlyMap<string, Process>;
+  /** Own by themselves. */
+  readonly alone: ReadonlyMap<string, Process>;
+  readonly foreign: ReadonlyMap<string, Process>;
   /** The process that carries a node, such as its shim, by the node's id. */
   readonly carriers: ReadonlyMap<string, Process>;
   /** `dockerd, process 123`. */
@@ -90,17 +91,52 @@ export function ownershipOf(processes: readonly Process[], { workerPid, nodeIds 
     ENGINE.has(name) || pid === KTHREADD || parent === KTHREADD || ancestors.has(pid);
   const alone = new Set(processes.filter((one) => !family.has(one) && isAlone(one)));
 
-  const own = [...family, ...alone];
   return {
-    own,
-    foreign: processes.filter((one) => !family.has(one) && !alone.has(one)),
-    ownCpuSec:
-      own.reduce((sum, { cpuSec }) => sum + cpuSec, 0) +
-      [...family].reduce((sum, { childrenCpuSec }) => sum + childrenCpuSec, 0),
+    families: byKey(family),
+    alone: byKey(alone),
+    foreign: byKey(processes.filter((one) => !family.has(one) && !alone.has(one))),
     carriers,
     engines: processes.filter(({ name }) => name === "dockerd").map(({ name, pid }) => `${name}, process ${pid},`),
   };
 }
+
+/** Names a process for good: numbers are used again. */
+export const keyOf = ({ pid, startTicks }: Process): string => `${pid} ${startTicks}`;
+
+const byKey = (processes: Iterable<Process>): ReadonlyMap<string, Process> =>
+  new Map(Array.from(processes, (one) => [keyOf(one), one] as const));
+
+/**
+ * What the own processes used between two looks, in seconds. A process that ended in between counts with the parent that
+ * waited for it, as far as that one is own; what it used since the first look is unknown else.
+ */
+export function ownCpuBetween(before: Ownership, after: Ownership): number {
+  const all = new Map([...before.foreign, ...before.alone, ...before.families]);
+  const usedBefore = (one: Process, of: (process: Process) => number) => {
+    const then = all.get(keyOf(one));
+    return then === undefined ? 0 : of(then);
+  };
+  const families = sum(after.families.values(), (one) => withChildren(one) - usedBefore(one, withChildren));
+  const alone = sum(after.alone.values(), (one) => one.cpuSec - usedBefore(one, ({ cpuSec }) => cpuSec));
+  const inherited = endedWithHeirs(before, after);
+  return families + alone - sum(inherited, withChildren);
+}
+
+/** Those whose time has moved to a parent, where it was counted before. */
+function endedWithHeirs(before: Ownership, after: Ownership): Process[] {
+  const byPid = new Map([...before.families.values()].map((one) => [one.pid, one]));
+  const groups = [after.families, after.alone, after.foreign];
+  return [...before.families].flatMap(([key, one]) => {
+    if (groups.some((group) => group.has(key))) return [];
+    const heir = pedigreeOf(byPid.get(one.parent), byPid).find((ancestor) => after.families.has(keyOf(ancestor)));
+    return heir === undefined ? [] : [one];
+  });
+}
+
+const withChildren = ({ cpuSec, childrenCpuSec }: Process): number => cpuSec + childrenCpuSec;
+
+const sum = (processes: Iterable<Process>, of: (process: Process) => number): number =>
+  Array.from(processes, of).reduce((total, value) => total + value, 0);
 
 /** The process and all it descends from, nearest first. */
 function pedigreeOf(process: Process | undefined, byPid: ReadonlyMap<number, Process>): Process[] {

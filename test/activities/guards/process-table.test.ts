@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ownershipOf } from "#activities/guards/process-table";
+import { ownCpuBetween, ownershipOf } from "#activities/guards/process-table";
 import type { Process } from "#activities/guards/process-table";
 
 const NODE_ID = "a".repeat(64);
@@ -32,11 +32,13 @@ const MACHINE: Process[] = [
   process(81, 10, "runc"),
 ];
 
-const pidsOf = (processes: readonly Process[]) => processes.map(({ pid }) => pid).sort((a, b) => a - b);
+const pidsOf = (...groups: readonly ReadonlyMap<string, Process>[]) =>
+  groups.flatMap((group) => [...group.values()].map(({ pid }) => pid)).sort((a, b) => a - b);
 
 test("own are nodes, worker, Temporal, engine, kernel threads, the test runner, and who started the worker", () => {
-  const { own, foreign } = ownershipOf(MACHINE, { workerPid: WORKER, nodeIds: [NODE_ID] });
-  expect(pidsOf(own)).toEqual([1, 2, 3, 10, 11, 20, 21, 22, 40, 41, WORKER, 51, 70, 71]);
+  const { families, alone, foreign } = ownershipOf(MACHINE, { workerPid: WORKER, nodeIds: [NODE_ID] });
+  expect(pidsOf(families)).toEqual([20, 21, 22, 41, WORKER, 51, 70, 71]);
+  expect(pidsOf(alone)).toEqual([1, 2, 3, 10, 11, 40]);
   expect(pidsOf(foreign)).toEqual([30, 31, 60, 80, 81]);
 });
 
@@ -46,10 +48,47 @@ test("a container that is no node of the run is foreign, whatever engine it runs
   expect(carriers.size).toBe(0);
 });
 
-test("what a family's ended children used is its own, what an engine's used is not", () => {
-  const { own, ownCpuSec } = ownershipOf(MACHINE, { workerPid: WORKER, nodeIds: [NODE_ID] });
-  const family = [20, 21, 22, 41, WORKER, 51, 70, 71];
-  expect(ownCpuSec).toBe(own.length + 10 * family.length);
+const OWNERS = { workerPid: WORKER, nodeIds: [NODE_ID] };
+
+/** The same machine later: some have ended, some have used more, also through children that ended. */
+function later(ended: readonly number[], used: Readonly<Record<number, Partial<Process>>> = {}) {
+  const left = MACHINE.filter(({ pid }) => !ended.includes(pid));
+  return ownershipOf(
+    left.map((one) => Object.assign({ ...one }, used[one.pid])),
+    OWNERS,
+  );
+}
+
+const changes: [what: string, after: ReturnType<typeof later>, sec: number][] = [
+  ["nothing", later([]), 0],
+  ["a node's work", later([], { 22: { cpuSec: 1.5 } }), 0.5],
+  ["a stranger's work", later([], { 80: { cpuSec: 9 }, 31: { cpuSec: 9 } }), 0],
+  ["an engine's work, but not that of what it built", later([], { 10: { cpuSec: 1.5, childrenCpuSec: 99 } }), 0.5],
+  ["the last work of a member that its parent waited for", later([51], { [WORKER]: { childrenCpuSec: 21.5 } }), 0.5],
+  ["a member's end that nobody of ours waited for", later([41], { 22: { cpuSec: 1.5 } }), 0.5],
+  ["a whole family's end", later([70, 71], { 22: { cpuSec: 1.5 } }), 0.5],
+];
+test.for(changes)("%s is counted once", ([, after, sec]) => {
+  expect(ownCpuBetween(ownershipOf(MACHINE, OWNERS), after)).toBeCloseTo(sec, 9);
+});
+
+test("a process that becomes own brings no past along", () => {
+  const renamed = MACHINE.map((one) => (one.pid === 80 ? Object.assign({ ...one }, { name: "temporal" }) : one));
+  const after = ownershipOf(renamed, OWNERS);
+  expect(pidsOf(after.families)).toContain(80);
+  expect(ownCpuBetween(ownershipOf(MACHINE, OWNERS), after)).toBe(0);
+});
+
+test("a process that leaves its family takes nothing away from it", () => {
+  const moved = MACHINE.map((one) => (one.pid === 51 ? Object.assign({ ...one }, { parent: 1, cpuSec: 3 }) : one));
+  const after = ownershipOf(moved, OWNERS);
+  expect(pidsOf(after.foreign)).toContain(51);
+  expect(ownCpuBetween(ownershipOf(MACHINE, OWNERS), after)).toBe(0);
+});
+
+test("a new member counts with all it has used", () => {
+  const after = ownershipOf([...MACHINE, process(99, 22, "mariadbd-dump")], OWNERS);
+  expect(ownCpuBetween(ownershipOf(MACHINE, OWNERS), after)).toBe(11);
 });
 
 test("carriers are found by the node's id, engines are named with their process", () => {
@@ -60,5 +99,5 @@ test("carriers are found by the node's id, engines are named with their process"
 
 test("a table that is torn, with parents in a circle, ends as well", () => {
   const torn = [process(5, 6, "a"), process(6, 5, "b"), process(7, 999, "c")];
-  expect(pidsOf(ownershipOf(torn, { workerPid: 5, nodeIds: [] }).own)).toEqual([5, 6]);
+  expect(pidsOf(ownershipOf(torn, { workerPid: 5, nodeIds: [] }).families)).toEqual([5, 6]);
 });

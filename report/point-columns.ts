@@ -94,11 +94,19 @@ export const summaryColumns = (rows: readonly RunRow[], misses: readonly Thresho
 ];
 
 /** The median of a point, `≥` before it where runs at their deadline are missing from it, `–` where there is none. */
-export function medianText({ rows }: PointSummary, column: FigureColumn): string {
-  const summary = summariseColumn(rows, column);
-  if (summary) return `${summary.isLowerBound ? "≥ " : ""}${formatFigure(summary.median)}`;
+export function medianText(point: PointSummary, column: FigureColumn): string {
+  const figure = medianOf(point, column);
+  return figure ? `${figure.isLowerBound ? "≥ " : ""}${formatFigure(figure.median)}` : "–";
+}
+
+/** Where all runs ended at their deadline, the least of them would have been. */
+export function medianOf(
+  { rows }: PointSummary,
+  column: FigureColumn,
+): { readonly median: number; readonly isLowerBound: boolean } | undefined {
   const bounds = rows.filter(hitDeadline).flatMap((row) => row[column] ?? []);
-  return bounds.length > 0 ? `≥ ${formatFigure(Math.min(...bounds))}` : "–";
+  const leastBound = bounds.length > 0 ? { median: Math.min(...bounds), isLowerBound: true } : undefined;
+  return summariseColumn(rows, column) ?? leastBound;
 }
 
 function medianColumn(title: string, column: FigureColumn): PointColumn {

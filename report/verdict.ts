@@ -1,10 +1,17 @@
 /** What a sweep shows, and what a reader has to know before believing it. */
 
-import { countStatuses, hitDeadline, replacedAttempts, summariseColumn, type PointSummary } from "#model/point-summary";
+import {
+  countStatuses,
+  hitDeadline,
+  replacedAttempts,
+  type FactorColumn,
+  type PointSummary,
+} from "#model/point-summary";
+import type { RunRow } from "#model/result-row";
 import { formatThreshold, type ThresholdMiss } from "#model/thresholds";
-import { describeFactors } from "#report/factors";
+import { describeFactors, varyingFactors } from "#report/factors";
 import { formatFigure } from "#report/format";
-import { medianText } from "#report/point-columns";
+import { medianOf, medianText } from "#report/point-columns";
 import type { ReportData } from "#report/report-data";
 
 export interface Verdict {
@@ -31,12 +38,12 @@ export function verdictOf({ sweep, spec, rows, points, misses }: ReportData): Ve
 }
 
 /** For each arm and mode, between which medians its points lie, and where it deviates most. */
-export function findings({ points }: ReportData): string[] {
-  const measured = points.filter(({ valid }) => valid.some(({ deviation_pct }) => deviation_pct !== null));
+export function findings({ points, rows }: ReportData): string[] {
+  const measured = points.filter((point) => medianOf(point, "deviation_pct") !== undefined);
   return [...Map.groupBy(measured, armOf)].map(([arm, its]) => {
     const ascending = its.toSorted((a, b) => deviationOf(a) - deviationOf(b));
     const [least, most] = [ascending[0], ascending.at(-1)];
-    const where = most && describeFactors(most.factors, ["nodes", "rate_per_min"]);
+    const where = most && describeLoad(most, rows);
     const texts = [least, most].map((point) => point && `${medianText(point, "deviation_pct")} %`);
     return its.length === 1
       ? `${arm}: median deviation ${texts[0]} at ${where}`
@@ -46,7 +53,14 @@ export function findings({ points }: ReportData): string[] {
 
 const armOf = ({ factors }: PointSummary): string => `${factors.environment}, ${factors.mode}`;
 
-const deviationOf = ({ rows }: PointSummary): number => summariseColumn(rows, "deviation_pct")?.median ?? Number.NaN;
+/** What tells a point from the others of its arm and mode. */
+function describeLoad({ factors }: PointSummary, rows: readonly RunRow[]): string {
+  const said: readonly FactorColumn[] = ["environment", "mode", "nodes", "rate_per_min"];
+  const others = varyingFactors(rows).filter((column) => !said.includes(column));
+  return describeFactors(factors, ["nodes", "rate_per_min", ...others]);
+}
+
+const deviationOf = (point: PointSummary): number => medianOf(point, "deviation_pct")?.median ?? Number.NaN;
 
 /** What limits the conclusions, the gravest first. */
 export function warnings(data: ReportData): string[] {
@@ -65,13 +79,13 @@ export function isolationWarnings({ points }: ReportData): string[] {
 }
 
 /** One line a threshold, with the point furthest from it; the table marks the others. */
-function thresholdWarnings({ misses }: ReportData): string[] {
+function thresholdWarnings({ misses, rows }: ReportData): string[] {
   return [...Map.groupBy(misses, ({ threshold }) => threshold)].map(([threshold, its]) => {
     const sign = threshold.comparison.startsWith("<") ? 1 : -1;
     const severity = ({ observed, isLowerBound }: ThresholdMiss) =>
       observed === null || isLowerBound ? Infinity : observed * sign;
     const worst = its.reduce((a, b) => (severity(b) > severity(a) ? b : a));
-    const where = `${armOf(worst.point)}, ${describeFactors(worst.point.factors, ["nodes", "rate_per_min"])}`;
+    const where = `${armOf(worst.point)}, ${describeLoad(worst.point, rows)}`;
     return `Threshold ${formatThreshold(threshold)} missed at ${amount(its.length, "point")}, furthest at ${where}: ${describeObserved(worst)}.`;
   });
 }

@@ -144,6 +144,16 @@ describe("a report", () => {
     expect(html).not.toContain("Limits of these results");
   });
 
+  test("tells its points apart by every axis, and leaves none out that only a deadline ended", () => {
+    const input = inputOf({ environments: [CONTAINERS], modes: ["replicated"], rates: [5000], repetitions: 2 });
+    const reason = "deadline: not done in time";
+    const late: Partial<RunRow> = { cpus: 1, status: "INVALID", reason, deviation_pct: 300 };
+    const { html } = textsOf({ ...input, rows: [...input.rows, ...withColumns(input.rows, late)] });
+    expect(html).toMatch(
+      /containers, replicated: median deviation 0\.\d+ % to ≥ 300 %, most at N = 15, D = 5.000, CPUs = 1</,
+    );
+  });
+
   test("of a sweep with no run yet says so", async () => {
     const { files, html } = await reportOf({ ...inputOf(), rows: [], evidence: [] });
     expect(html).toContain("No VALID run of 168 planned: nothing is shown");

@@ -128,6 +128,20 @@ test("two real nodes pass through all steps and are proven; a row that is delete
   await expect(new EvidenceSpool(dir.join("spool")).readPart(run.runId, 0)).rejects.toThrow("ENOENT");
 });
 
+test("nodes that nobody observes pass through all steps as well", async () => {
+  const run: RunSpec = { ...(await prepareRun(4, 3)), observe: "off" };
+  const { nodes } = await provision(run);
+  await activities.passBarrier({ run, nodes });
+  const countsBefore = heartbeats.length;
+  await activities.followMainLoop({ run, nodes });
+  const counted = heartbeats.slice(countsBefore).filter(({ tuples }) => (tuples ?? 0) > 0);
+  expect(counted.every(({ tuples, tuplesExpected }) => tuples === tuplesExpected)).toBe(true);
+  await activities.finaliseRun({ run, nodes });
+  const { row } = await activities.collectRun({ run, nodes, startedAt: new Date().toISOString() });
+  expect(row).toMatchObject({ consistent: true, tuples_per_db: 600 });
+  await activities.destroyNodes({ runId: run.runId });
+});
+
 test("a database that is killed in the main loop is named within 5 s, and its node's log is kept", async () => {
   const run = await prepareRun(2, 30);
   const { nodes } = await provision(run);

@@ -18,7 +18,6 @@ import { viewTemporal } from "#worker/temporal-view";
 import { serve } from "#worker/worker";
 
 export { reapHere } from "#worker/reap";
-export { readRunLogs } from "#worker/run-logs";
 
 /**
  * Serves the hosts of this installation until SIGINT or SIGTERM.

@@ -52,6 +52,11 @@ export class RunningCommand {
     this.#child.kill(signal);
   }
 
+  /** As `head` does once it has its lines. */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
+  }
+
   /** @returns The match in what it said on stderr. @throws Where it ends without, or takes longer. */
   async says(pattern: RegExp, limitSec = 60): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {

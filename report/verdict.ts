@@ -55,8 +55,8 @@ const armOf = ({ factors }: PointSummary): string => `${factors.environment}, ${
 
 /** What tells a point from the others of its arm and mode. */
 function describeLoad({ factors }: PointSummary, rows: readonly RunRow[]): string {
-  const said: readonly FactorColumn[] = ["environment", "mode", "nodes", "rate_per_min"];
-  const others = varyingFactors(rows).filter((column) => !said.includes(column));
+  const said = new Set<FactorColumn>(["environment", "mode", "nodes", "rate_per_min"]);
+  const others = varyingFactors(rows).filter((column) => !said.has(column));
   return describeFactors(factors, ["nodes", "rate_per_min", ...others]);
 }
 

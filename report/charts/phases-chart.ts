@@ -1,7 +1,7 @@
 /** What each phase of a run takes, an arm per environment: where an environment is slow apart from the main loop. */
 
 import type { TopLevelSpec } from "vega-lite";
-import { summariseColumn } from "#model/point-summary";
+import { summariseColumn, summarisePoints, type FactorColumn } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { STEPS, type Step } from "#model/run";
 import { STEP_COLUMNS } from "#model/run-row";
@@ -15,11 +15,18 @@ const PANELS_ABREAST = 3;
 /** Below this the axis is linear towards zero. */
 const LINEAR_BELOW_SEC = 0.1;
 
-/** @param rows - The runs of one sweep; a panel for each number of nodes, since most phases grow with it. */
+/** What phases beside the main loop depend on most. */
+const PANEL_FACTORS = ["nodes", "cpus", "memory_mib", "resolve"] as const satisfies FactorColumn[];
+
+/** @param rows - The runs of one sweep; a panel for each number of nodes, and for what else of `PANEL_FACTORS` varies. */
 export function phasesChart(rows: readonly RunRow[]): TopLevelSpec {
   const environments = valuesOf(rows, "environment").map(String);
-  const panels = valuesOf(rows, "nodes").map((nodes) => describeFactors({ nodes: Number(nodes) }, ["nodes"]));
-  const marks = [...runMarks(rows), ...medianMarks(rows)];
+  const factors = PANEL_FACTORS.filter((column) => column === "nodes" || valuesOf(rows, column).length > 1);
+  const panelOf = (row: Pick<RunRow, FactorColumn>) => describeFactors(row, factors);
+  const panels = [...new Set(summarisePoints(rows).map((point) => panelOf(point.factors)))];
+  const marks = [...Map.groupBy(rows, panelOf)].flatMap(([panel, its]) =>
+    [...runMarks(its), ...medianMarks(its)].map((mark) => Object.assign(mark, { panel })),
+  );
   const widthPx = panels.length === 1 ? 640 : 280;
   const axis = measureAxis(
     marks.map(({ seconds }) => seconds),
@@ -78,7 +85,7 @@ function runMarks(rows: readonly RunRow[]) {
 }
 
 function medianMarks(rows: readonly RunRow[]) {
-  const groups = Map.groupBy(rows, ({ environment, nodes }) => `${environment} ${nodes}`);
+  const groups = Map.groupBy(rows, ({ environment }) => environment);
   return [...groups.values()].flatMap((group) =>
     STEPS.flatMap((phase) => {
       const seconds = summariseColumn(group, STEP_COLUMNS[phase])?.median;
@@ -91,7 +98,6 @@ function medianMarks(rows: readonly RunRow[]) {
 const markOf = (kind: "run" | "median", row: RunRow, phase: Step, seconds: number, what: string) => ({
   kind,
   environment: row.environment,
-  panel: describeFactors(row, ["nodes"]),
   phase,
   seconds,
   label: printable(`${what}: ${phase} ${formatFigure(seconds)} s`),

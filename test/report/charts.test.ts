@@ -101,6 +101,15 @@ describe("every layout compiles without a warning and draws all runs", () => {
     for (const chart of charts) expect(runsIn(titlesIn(await renderSvg(chart)), some)).toBe(some.length);
   });
 
+  test("of the phases has a panel for each size of a node, medians not across them", async () => {
+    const sized = [1, 2].flatMap((cpus) => withColumns(rows, { cpus, provision_s: cpus }));
+    const svg = await renderSvg(phasesChart(sized));
+    const panels = ["N = 15, CPUs = 1", "N = 15, CPUs = 2"];
+    expect(textsIn(svg).filter((text) => panels.includes(text))).toEqual(panels);
+    const medians = titlesIn(svg).filter((title) => title.startsWith("containers: median: provision"));
+    expect(medians).toEqual(["containers: median: provision 1.00 s", "containers: median: provision 2.00 s"]);
+  });
+
   test("where no run has a figure", async () => {
     const failed = withColumns(rows, { deviation_pct: null, status: "FAILED", reason: "capacity: full" });
     const titles = titlesIn(await renderSvg(measureChart(failed, AGAINST_D, DEVIATION)));

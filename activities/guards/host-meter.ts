@@ -30,6 +30,8 @@ type HostCounters = Pick<
 
 interface Look {
   readonly atMs: number;
+  /** Milliseconds since 1970. */
+  readonly wallMs: number;
   readonly cpu: CpuTimes;
   readonly ownership: Ownership;
   readonly counters: HostCounters;
@@ -86,6 +88,7 @@ export class HostMeter {
     const nodeIds = this.#nodes.map(({ id }) => id);
     return {
       atMs: performance.now(),
+      wallMs: Date.now(),
       cpu: parseCpuTimes(readFileSync("/proc/stat", "utf8")),
       ownership: ownershipOf(this.#table.read(), { workerPid: process.pid, nodeIds }),
       counters: readHostCounters(),
@@ -99,7 +102,7 @@ function intervalBetween(before: Look, after: Look): HostInterval {
   const ownSec = clamp(ownCpuBetween(before.ownership, after.ownership), 0, busySec);
   const grown = (name: keyof HostCounters) => difference(before.counters[name], after.counters[name]);
   return {
-    endMs: Date.now(),
+    endMs: after.wallMs,
     sec: (after.atMs - before.atMs) / 1000,
     busySec,
     ownSec,

@@ -4,6 +4,7 @@ import type { Reading } from "#activities/guards/host-meter";
 import { LocalHostGuards } from "#activities/guards/host-guards";
 import { BenchError } from "#model/errors";
 import { DEFAULT_GUARDS } from "#model/guards";
+import type { GuardRecord } from "#model/guards";
 import type { NodeHandle } from "#model/run";
 import { docker } from "#test/support/docker-harness";
 import { LOAD_NAME, startForeignLoad, startOwnLoad } from "#test/support/foreign-load";
@@ -107,4 +108,19 @@ test("waiting for a quiet host ends when the run is cancelled", async () => {
   const guards = new LocalHostGuards({ ...DEFAULT_GUARDS, foreignCpuPct: 25 });
   const waited = guards.awaitQuiet(AbortSignal.abort(), () => {});
   await expect(waited).rejects.toThrow("aborted");
+});
+
+test("samples follow each other without a gap, at most once a second", async () => {
+  using dir = new TempDir();
+  const guards = new LocalHostGuards(DEFAULT_GUARDS);
+  const startedMs = performance.now();
+  const watch = guards.watch(dir.join("guards.jsonl"), []);
+  await expect.poll(() => performance.now() - startedMs > 3200, { timeout: 10_000 }).toBe(true);
+  watch.stop();
+  const watchedSec = (performance.now() - startedMs) / 1000;
+  const record = (await guards.recordOf(dir.join("guards.jsonl"))) as GuardRecord;
+  expect(record.sampledSec).toBeGreaterThan(watchedSec - 0.5);
+  expect(record.sampledSec).toBeLessThan(watchedSec);
+  expect(record.samples.rows.length).toBeLessThanOrEqual(Math.ceil(watchedSec));
+  expect(record.foreign.enginesGone).toEqual([]);
 });

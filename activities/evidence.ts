@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { writeWhole } from "#activities/results/write-whole";
-import { sweepIdOf } from "#model/ids";
+import { isRunId, sweepIdOf } from "#model/ids";
 import type { RunEvidence } from "#model/run";
 
 /** In base64 just under 200 KB. */
@@ -40,6 +40,15 @@ export class EvidenceSpool {
 
   async forget(runId: string): Promise<void> {
     for (const path of [this.#pathOf(runId), this.guardLogPath(runId)]) await rm(path, { force: true });
+  }
+
+  /** Of which runs anything waits here. */
+  async listRunIds(): Promise<string[]> {
+    const names = await readdir(this.#dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return [...new Set(names.map((name) => name.slice(0, name.indexOf("."))))].filter(isRunId);
   }
 
   /** What is sampled during a run waits here, too. */

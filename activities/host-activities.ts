@@ -14,7 +14,7 @@ import { passBarrier } from "#activities/pass-barrier";
 import { proveHostClean } from "#activities/prove-host-clean";
 import { provisionNodes } from "#activities/provision-nodes";
 import { readNodeLogs } from "#activities/read-node-logs";
-import { reapedWhole, reapHost } from "#activities/reap-host";
+import { reapedWhole, reapHost, remainingRunIds } from "#activities/reap-host";
 import { runStep, withHeartbeats } from "#activities/step";
 import type { ReportProgress, StepContext } from "#activities/step";
 import type { RunSpec, Step } from "#model/run";
@@ -93,8 +93,8 @@ const prepareEnvironment = async (dependencies: HostDependencies, { environment 
 
 /** @throws {BenchError} `engine unavailable` where something cannot be removed; worth another try. */
 async function reap(dependencies: HostDependencies): Promise<{ removed: number; remainingRunIds: string[] }> {
-  const { removed, kept } = reapedWhole(dependencies, await reapHost(dependencies));
-  return { removed: removed.length, remainingRunIds: [...new Set(kept.map(({ runId }) => runId))] };
+  const report = reapedWhole(dependencies, await reapHost(dependencies));
+  return { removed: report.removed.length, remainingRunIds: remainingRunIds(report) };
 }
 
 const fetchEvidence = async ({ spoolDir }: HostDependencies, { runId, part }: { runId: string; part: number }) => ({

@@ -1,6 +1,6 @@
 /** Between two runs: removes what ended ones left, and says what is still in the way. */
 
-import { describeLeftover, reapedWhole, reapHost } from "#activities/reap-host";
+import { describeLeftover, reapedWhole, reapHost, remainingRunIds } from "#activities/reap-host";
 import type { ReapedHost } from "#activities/reap-host";
 
 interface ProofRequest {
@@ -28,7 +28,8 @@ export async function proveHostClean(
   const first = await pass();
   // Proven is only what was looked at afterwards.
   const last = first.removed.length > 0 ? await pass() : first;
-  const occupant = waitingRunIds.find((waiting) => last.kept.some(({ runId }) => runId === waiting));
+  const present = remainingRunIds(last);
+  const occupant = waitingRunIds.find((waiting) => present.includes(waiting));
   const left = last.kept.filter(({ runId, isInTheWay }) => isInTheWay && runId !== occupant);
   return {
     removed: first.removed.length,

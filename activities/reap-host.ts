@@ -18,7 +18,7 @@ export interface ReapedHost extends FencedHost {
 
 /** Something that carries a run's labels, or a mark of the fence. */
 export interface FoundLeftover extends Leftover {
-  readonly kind: LabelledResource["kind"] | "fence";
+  readonly kind: LabelledResource["kind"] | "fence" | "evidence";
   readonly name: string;
   /** Whether a run of this host has to wait until it is gone. */
   readonly isInTheWay: boolean;
@@ -72,11 +72,16 @@ async function findAll(host: ReapedHost, now: Date): Promise<Found[]> {
     fence.list(),
     ...[...host.providers.values()].map((provider) => provider.listLabelled()),
   ]);
+  const waiting = await new EvidenceSpool(host.spoolDir).listRunIds();
   return [
     // What others left holds up nobody, unless they have the host now: that is what the fence says. Nor does what nobody
     // would ever remove, since its labels cannot be read.
     ...resources.flat().map((one) => found(one, one, !isForeign(one, host.host) && isLegible(one))),
     ...marks.map((mark) => found({ kind: "fence", name: mark.where }, mark, fence.blocks(mark, now))),
+    // It has no deadline: somebody may come for it as long as its run is under way.
+    ...waiting.map((runId) =>
+      found({ kind: "evidence", name: `evidence of ${runId}` }, { runId, host: host.host, deadlineAt: "" }, false),
+    ),
   ];
 }
 
@@ -142,6 +147,11 @@ async function removeRun(host: ReapedHost, runId: string, outcome: RunOutcome | 
   if (isEvidenceUseless(outcome)) await new EvidenceSpool(host.spoolDir).forget(runId);
   await new HostFence(host).release(runId);
 }
+
+/** Of which runs there is still something on the host itself. */
+export const remainingRunIds = ({ kept }: Pick<ReapReport, "kept">): string[] => [
+  ...new Set(kept.filter(({ kind }) => kind !== "evidence").map(({ runId }) => runId)),
+];
 
 export const describeLeftover = ({ kind, name, runId, deadlineAt }: Omit<FoundLeftover, "why">): string =>
   `${kind} ${name} of run ${runId || "unnamed"}, deadline ${deadlineAt || "unnamed"}`;

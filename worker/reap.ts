@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import type { Client } from "@temporalio/client";
 import type { HostDependencies } from "#activities/host-dependencies";
-import { reapHost } from "#activities/reap-host";
+import { reapHost, remainingRunIds } from "#activities/reap-host";
 import type { FoundLeftover, ReapReport } from "#activities/reap-host";
 import type { ResultsStore } from "#activities/results/results-store";
 import { settleLedger } from "#activities/settle-ledger";
@@ -67,10 +67,8 @@ async function reapOne(
   try {
     const report = await reapHost(host, { isDryRun });
     const { askRunOutcome } = host;
-    const remainingRunIds = report.kept.map(({ runId }) => runId);
-    const { lostRunIds } = store
-      ? await settleLedger({ store, askRunOutcome }, { host: host.host, remainingRunIds })
-      : { lostRunIds: [] };
+    const settleRequest = { host: host.host, remainingRunIds: remainingRunIds(report) };
+    const { lostRunIds } = store ? await settleLedger({ store, askRunOutcome }, settleRequest) : { lostRunIds: [] };
     return { host: host.host, ...report, lostRunIds };
   } catch (error) {
     const failures = [error instanceof Error ? error.message : String(error)];

@@ -88,9 +88,9 @@ test("evidence that waits to be fetched stays while the run may still come for i
   host.outcomes.set(run.runId, "open");
   await reapHost(host.dependencies, { now: long });
   await expect(fetch()).resolves.toHaveProperty("data");
-  await host.intrude(run);
   host.outcomes.set(run.runId, "ended");
   await reapHost(host.dependencies, { now: long });
+  expect(await reapHost(host.dependencies)).toMatchObject({ removed: [], kept: [] });
   await expect(fetch()).rejects.toThrow("ENOENT");
 });
 

@@ -13,7 +13,7 @@ import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
  * `refuse`: status 500, the engine never hears of it. `cut`: the engine does it, the caller's connection breaks before
  * the answer. `stall`: nobody ever answers.
  */
-type ProxyFault = "refuse" | "cut" | "stall";
+export type ProxyFault = "refuse" | "cut" | "stall";
 
 /** @param number - Of the call, from 1. */
 export type FaultPlan = (number: number, call: { method: string; path: string }) => ProxyFault | undefined;

@@ -4,7 +4,7 @@ import type { NodeProvider } from "#activities/providers/provider";
 import type { RunSpec } from "#model/run";
 import { DOCKER_ENVIRONMENT, openDockerProvider } from "#test/support/docker-harness";
 import { EngineProxy } from "#test/support/engine-proxy";
-import type { FaultPlan } from "#test/support/engine-proxy";
+import type { FaultPlan, ProxyFault } from "#test/support/engine-proxy";
 import { sampleNodes } from "#test/support/measured-run";
 import { newRunId, nodeSpecs } from "#test/support/provider-contract";
 import { sampleRun } from "#test/support/sample-run";
@@ -37,11 +37,20 @@ async function newRun() {
 const labelledOf = async ({ runId }: RunSpec) =>
   (await direct.listLabelled()).filter((resource) => resource.runId === runId);
 
-const everyThird = (number: number) => number % 3 === 0;
+/** No call twice, or one node's could fail more often in a row than anybody tries again. */
+function everyThird(fault: ProxyFault): FaultPlan {
+  const failed = new Set<string>();
+  return (number, { method, path }) => {
+    const call = `${method} ${path}`;
+    if (number % 3 !== 0 || failed.has(call)) return undefined;
+    failed.add(call);
+    return fault;
+  };
+}
 
 describe.for(["refuse", "cut"] as const)("an engine that fails every third call (%s)", (fault) => {
   test("still gets exactly one network and one container a node, and loses all of them", async () => {
-    const provider = await openProxied((number) => (everyThird(number) ? fault : undefined));
+    const provider = await openProxied(everyThird(fault));
     const run = await newRun();
     await provider.ensureRun(run, DEADLINE_AT, signal);
     const nodes = await Promise.all(nodeSpecs(run).map((node) => provider.ensureNode(run, node, signal)));

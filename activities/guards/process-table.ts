@@ -101,7 +101,7 @@ export function ownershipOf(processes: readonly Process[], { workerPid, nodeIds 
 }
 
 /** Names a process for good: numbers are used again. */
-export const keyOf = ({ pid, startTicks }: Process): string => `${pid} ${startTicks}`;
+const keyOf = ({ pid, startTicks }: Process): string => `${pid} ${startTicks}`;
 
 const byKey = (processes: Iterable<Process>): ReadonlyMap<string, Process> =>
   new Map(Array.from(processes, (one) => [keyOf(one), one] as const));

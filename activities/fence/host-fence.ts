@@ -90,9 +90,10 @@ export class HostFence {
   }
 
   async #giveUpAbandoned({ runId }: FenceHolder): Promise<boolean> {
-    const isAbandoned = (await this.listAbandonedRuns()).includes(runId);
-    if (isAbandoned) await this.release(runId);
-    return isAbandoned;
+    if (!(await this.listAbandonedRuns()).includes(runId)) return false;
+    await this.release(runId);
+    // Another user's files cannot be removed.
+    return (await this.list()).every((other) => other.runId !== runId);
   }
 
   /** Of which runs there is anything, by engine. */

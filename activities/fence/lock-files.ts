@@ -47,15 +47,20 @@ export class LockFiles implements FenceMark {
 
   async take(claim: FenceClaim): Promise<FenceHolder | undefined> {
     const isHeld = await this.holds(claim.token);
-    // Of a run that goes on after an interruption, with a later deadline.
+    // What a run held until its deadline it holds no longer when it goes on after an interruption.
+    if (!isHeld) await rm(this.#path(claim.token, HELD), { force: true });
     await this.#announce(claim);
     if (isHeld) return undefined;
     const others = (await this.list()).filter(({ token }) => token !== claim.token);
-    const now = this.#now();
-    const inTheWay = others.find((other) => isInTheWay(other, claim) && !isPastDeadline(other.deadlineAt, now));
-    if (inTheWay) await this.#remove(claim.token);
-    else await writeFile(this.#path(claim.token, HELD), "", { mode: 0o644 });
-    return inTheWay;
+    const [stale, current] = this.#splitStale(others);
+    const inTheWay = current.find((other) => isInTheWay(other, claim));
+    if (inTheWay) {
+      await this.#remove(claim.token);
+      return inTheWay;
+    }
+    await writeFile(this.#path(claim.token, HELD), "", { mode: 0o644 });
+    for (const { token } of stale) await this.#remove(token);
+    return undefined;
   }
 
   async holds(token: string): Promise<boolean> {
@@ -72,6 +77,12 @@ export class LockFiles implements FenceMark {
 
   async release(runId: string): Promise<void> {
     for (const { token } of (await this.list()).filter((holder) => holder.runId === runId)) await this.#remove(token);
+  }
+
+  #splitStale(holders: readonly FenceHolder[]): [stale: FenceHolder[], current: FenceHolder[]] {
+    const now = this.#now();
+    const isStale = ({ deadlineAt }: FenceHolder) => isPastDeadline(deadlineAt, now);
+    return [holders.filter(isStale), holders.filter((holder) => !isStale(holder))];
   }
 
   /** There whole or not at all: a reader never sees half a file. */
@@ -106,10 +117,14 @@ export class LockFiles implements FenceMark {
     return text === undefined ? undefined : claimFile.parse(JSON.parse(text));
   }
 
-  /** The claim goes last: as long as it is there, nobody else gets the machine. */
+  /**
+   * The claim goes last: as long as it is there, nobody else gets the machine. Another user's stay, as in /tmp; where they
+   * are over nobody minds them.
+   */
   async #remove(token: string): Promise<void> {
     const others = (await this.#names()).filter((name) => name.startsWith(`${token}.`) && !name.endsWith(CLAIM));
-    for (const name of [...others, `${token}${CLAIM}`]) await rm(join(this.#dir, name), { force: true });
+    for (const name of [...others, `${token}${CLAIM}`])
+      await ignoring("EPERM", rm(join(this.#dir, name), { force: true }));
   }
 
   async #names(): Promise<string[]> {

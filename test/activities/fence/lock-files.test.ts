@@ -84,6 +84,7 @@ test("whoever is past its deadline has the machine no longer, and holds up nobod
   now = new Date("2026-01-01T00:02:00.000Z");
   expect(await locks.holds("token-of-a")).toBe(false);
   expect(await locks.take(claimOf("b"))).toBeUndefined();
+  expect(readdirSync(dir.path).sort()).toEqual(["token-of-b.claim.json", "token-of-b.held"]);
 });
 
 test("a run that goes on with a later deadline keeps the machine until then", async () => {

@@ -73,7 +73,7 @@ export function describeProviderContract(name: string, openHarness: () => Promis
       expect(await harness.provider.inspectNodes(run, nodes)).toEqual(nodes.map(() => ({ state: "running" })));
       // By this an interrupted run finds out how many of its nodes are left.
       const listed = (await resourcesOf(run)).map(({ node }) => node).filter((node) => node !== undefined);
-      expect(listed.sort()).toEqual([1, 2, 3]);
+      expect(listed.toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
     });
 
     test("adopts what is there when it is asked again", async () => {

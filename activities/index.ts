@@ -4,7 +4,7 @@ import type { Prospect } from "#model/host-outlook";
 import type { HostRequest } from "#model/host-queue";
 import type { RunIntent } from "#model/ledger";
 import type { RunRow } from "#model/result-row";
-import type { Failure, NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
+import type { NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
 import type { Environment } from "#model/spec";
 import type { PastAttempt } from "#model/sweep-work";
 
@@ -109,5 +109,3 @@ export interface StoreActivities {
   /** Keeps one part; with the last one the evidence is unpacked and stored. Any order, any number of times. */
   saveEvidencePart(input: { runId: string; part: number; parts: number; data: string }): Promise<void>;
 }
-
-export type { Failure };

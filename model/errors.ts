@@ -18,7 +18,7 @@ export type RunStatus = "VALID" | "SUSPECT" | "INVALID" | "FAILED" | "CANCELLED"
  * `fresh-run`: another attempt takes this one's place, as far as the spec's `attempts` go.
  * `never`: the same again would fail the same way; the sweep goes on with its other runs.
  */
-export type RetryRule = "fresh-run" | "never";
+type RetryRule = "fresh-run" | "never";
 
 interface FailureRule {
   readonly endsAs: Exclude<RunStatus, "VALID">;
@@ -201,7 +201,7 @@ export class InputError extends Error {
 }
 
 /** `error: nodes: got 0; must be an integer 1..256; …`, with file:line:column first where there is a file. */
-export function formatIssue({ field, value, rule, hint, file, line, column }: InputIssue): string {
+function formatIssue({ field, value, rule, hint, file, line, column }: InputIssue): string {
   const place =
     file === undefined ? "" : `${inert(file, UNPRINTABLE)}${line === undefined ? "" : `:${line}:${column ?? 1}`}: `;
   return `error: ${place}${field}: got ${showValue(value)}; ${rule}${hint === undefined ? "" : `; ${hint}`}`;

@@ -218,8 +218,9 @@ function lease(queue: HostQueue, place: Place, at: string): HostQueue {
   return { ...queue, now: { state: "leased", holder, owner, since: at, estimatedSec }, line };
 }
 
-function withoutRun({ wanted: _, ...place }: Place): Place {
-  return place;
+function withoutRun(place: Place): Place {
+  const { wanted, ...rest } = place;
+  return rest;
 }
 
 /** Greatest priority, earliest arrival; times in ISO 8601 sort as text. */

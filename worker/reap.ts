@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import type { Client } from "@temporalio/client";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { reapHost, remainingRunIds } from "#activities/reap-host";
-import type { FoundLeftover, ReapReport } from "#activities/reap-host";
+import type { ReapReport } from "#activities/reap-host";
 import type { ResultsStore } from "#activities/results/results-store";
 import { settleLedger } from "#activities/settle-ledger";
 import { UnavailableError } from "#model/errors";
@@ -15,8 +15,6 @@ import { findResultsStore } from "#worker/results";
 import { connectClient, isServerUnreachable } from "#worker/temporal-connection";
 import { NO_TEMPORAL, viewTemporal } from "#worker/temporal-view";
 import type { TemporalView } from "#worker/temporal-view";
-
-export type { FoundLeftover };
 
 export interface HostReaping extends ReapReport {
   readonly host: string;

@@ -18,6 +18,13 @@ const points = summarisePoints(
     .flatMap((row, i) => withColumns([row], { sync_s: [1, 1, 2, 2, 2, 3, 3][i] ?? null })),
 );
 
+/** Sync times 1 1 2 2 2 3 3, and so many runs at their deadline. */
+const withDeadlines = (count: number) => {
+  const rows = points[0]?.rows ?? [];
+  const reason = "deadline: not done in time";
+  return summarisePoints([...rows, ...withColumns(rows.slice(0, count), { status: "INVALID", reason, sync_s: 0.1 })]);
+};
+
 describe("a threshold", () => {
   test.each([
     ["<", 2, false],
@@ -47,16 +54,6 @@ describe("a threshold", () => {
   });
 
   describe("counts runs at their deadline as infinitely slow:", () => {
-    /** Sync times 1 1 2 2 2 3 3, and so many runs at their deadline. */
-    const withDeadlines = (count: number) => {
-      const rows = points[0]?.rows ?? [];
-      const reason = "deadline: not done in time";
-      return summarisePoints([
-        ...rows,
-        ...withColumns(rows.slice(0, count), { status: "INVALID", reason, sync_s: 0.1 }),
-      ]);
-    };
-
     test.each([
       ["median", "<", 2.5, 3, { observed: 2.5, isLowerBound: false }],
       ["median", "<", 2.6, 3, undefined],

@@ -91,8 +91,9 @@ async function countReplaces(connection: LocalDatabase["connection"]): Promise<n
   return Number(status.Value);
 }
 
-test("a schedule stretched by 5 % shows as a deviation of 5 %", { retry: 3 }, async () => {
-  const run = { ...RUN, ratePerMin: 6_000, tupleCount: 400 };
+test("a schedule stretched by 5 % shows as a deviation of 5 %", async () => {
+  // Ten seconds, so that the end of a loop on a busy machine weighs little: half a per cent is 50 ms.
+  const run = { ...RUN, ratePerMin: 6_000, tupleCount: 1_000 };
   const outcomes = await runNodes(databases, run, { MESHBENCH_TEST: "1", MESHBENCH_STRETCH: "1.05" });
   const deviations = outcomes.map(({ result: { elapsedSec = 0, expectedSec = 1 } = {} }) => elapsedSec / expectedSec);
   // Of the least disturbed node: a busy machine adds lateness.

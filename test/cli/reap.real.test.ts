@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { openSqliteStore } from "#activities/results/sqlite-store";
 import { LABEL } from "#model/ids";
 import { docker, DOCKER_ENVIRONMENT, openDockerProvider } from "#test/support/docker-harness";
-import { runMeshbench } from "#test/support/meshbench-command";
+import { runMeshbench, startMeshbench } from "#test/support/meshbench-command";
 import { sampleRun } from "#test/support/sample-run";
 import { TempDir } from "#test/support/temp-dir";
 
@@ -113,6 +113,20 @@ test("removes what is past its deadline and ours, for two at once, and touches n
   await Promise.all([reap(), reap()]);
   expect(await remaining()).toEqual(before.filter((name) => !ours.includes(name)));
   expect((await reap()).removed).toEqual([]);
+});
+
+test("a pass that is killed half-way is finished by the next one", async () => {
+  const run = `${sweep}-p1-r1-a1`;
+  const late = { run, ofHost: host, deadlineAt: minutesFromNow(-2) };
+  const names = Array.from({ length: 12 }, (_, i) => `${run}-n${i + 1}`);
+  for (const name of names) await leaveContainer(name, late);
+  await leaveNetwork(`meshbench-${run}`, late);
+  const killed = startMeshbench(["reap"], env);
+  await expect.poll(remaining, { timeout: 60_000, interval: 10 }).not.toHaveLength(names.length + 1);
+  killed.kill("SIGKILL");
+  expect((await killed.finished).exitCode).toBeNull();
+  await reap();
+  expect(await remaining()).toEqual([]);
 });
 
 test("a run whose history is lost gets its row, although it never created anything", async () => {

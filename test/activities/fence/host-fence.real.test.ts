@@ -84,7 +84,7 @@ afterAll(() => dir[Symbol.dispose]());
 
 test("the second one creates nothing while the first measures, sees why, and goes on as soon as that is gone", async () => {
   // Other suites may have the engine right now.
-  const mine = new Installation({ fenceWaitMs: 60_000 });
+  const mine = new Installation({ fenceWaitMs: 150_000 });
   const theirs = new Installation({ fenceWaitMs: 0 });
   const [run, other] = [await mine.prepareRun(), await theirs.prepareRun()];
   await mine.provision(run);
@@ -96,17 +96,17 @@ test("the second one creates nothing while the first measures, sees why, and goe
     expect.stringContaining(`fence container meshbench-lease of run ${run.runId}`),
   ]);
   await mine.activities.destroyNodes({ runId: run.runId });
-  const next = new Installation({ fenceWaitMs: 60_000 });
+  const next = new Installation({ fenceWaitMs: 150_000 });
   await next.provision(await next.prepareRun());
 });
 
 test("a holder whose lease was taken over creates no node and hands out no work", async () => {
-  const mine = new Installation({ fenceWaitMs: 60_000 });
+  const mine = new Installation({ fenceWaitMs: 150_000 });
   const run = await mine.prepareRun();
   const { nodes } = await mine.provision(run);
   const [lease] = await docker.listContainers({ all: true, filters: { name: ["^/meshbench-lease$"] } });
   await docker.getContainer(lease!.Id).remove();
-  const theirs = new Installation({ fenceWaitMs: 60_000 });
+  const theirs = new Installation({ fenceWaitMs: 150_000 });
   await theirs.provision(await theirs.prepareRun());
   expect(await failureOf(mine.activities.passBarrier({ run, nodes }))).toMatchObject({ kind: "fenced", step: "sync" });
   await mine.activities.destroyNodes({ runId: run.runId });

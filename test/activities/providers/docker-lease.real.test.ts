@@ -28,7 +28,7 @@ function newClaim(deadlineInSec = 600): FenceClaim {
 
 /** Other suites may have the engine right now. */
 async function takeWhenFree(claim: FenceClaim): Promise<void> {
-  await expect.poll(() => mine.take(claim, NEVER), { timeout: 60_000, interval: 200 }).toBeUndefined();
+  await expect.poll(() => mine.take(claim, NEVER), { timeout: 150_000, interval: 200 }).toBeUndefined();
 }
 
 test("one run at a time has the engine; the next learns who and until when", async () => {

@@ -64,7 +64,7 @@ export const FAILURES = {
   fenced: {
     endsAs: "FAILED",
     retry: "fresh-run",
-    hint: "another installation measures on this host: meshbench doctor",
+    hint: "another installation measures on this machine: meshbench reap --dry-run names it",
   },
   gap: { endsAs: "INVALID", retry: "fresh-run", hint: "the node was paused or starved for over a second" },
   "history lost": {

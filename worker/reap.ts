@@ -36,19 +36,18 @@ export async function reapHere(
   { isDryRun }: { readonly isDryRun: boolean },
   installation: Installation = locateInstallation(),
 ): Promise<Reaping> {
-  const client = await findTemporal();
+  const temporal = await findTemporal();
   const store = isDryRun ? undefined : findResultsStore(installation);
   try {
-    const view = client === undefined ? NO_TEMPORAL : forgiving(await viewTemporal(client));
     // A server that is only down comes back with its histories.
-    const isHistoryKept = client === undefined && existsSync(installation.temporalDatabase);
+    const isHistoryKept = temporal === undefined && existsSync(installation.temporalDatabase);
     const ledger = isHistoryKept ? undefined : store;
-    const hosts = openHosts(installation, view);
+    const hosts = openHosts(installation, temporal?.view ?? NO_TEMPORAL);
     const reapings = await Promise.all(hosts.map((host) => reapOne(host, { isDryRun, store: ledger })));
-    return { temporalAnswers: client !== undefined, hosts: reapings };
+    return { temporalAnswers: temporal !== undefined, hosts: reapings };
   } finally {
     store?.close();
-    await client?.connection.close();
+    await temporal?.client.connection.close();
   }
 }
 
@@ -74,12 +73,20 @@ async function reapOne(
   }
 }
 
+interface FoundTemporal {
+  readonly client: Client;
+  readonly view: TemporalView;
+}
+
 /** @returns `undefined` where none answers: that is what this command is for as well. */
-async function findTemporal(): Promise<Client | undefined> {
+async function findTemporal(): Promise<FoundTemporal | undefined> {
+  let client: Client | undefined;
   try {
-    return await connectClient();
+    client = await connectClient();
+    return { client, view: forgiving(await viewTemporal(client)) };
   } catch (error) {
-    if (error instanceof UnavailableError) return undefined;
+    await client?.connection.close();
+    if (error instanceof UnavailableError || isServerUnreachable(error)) return undefined;
     throw error;
   }
 }

@@ -13,6 +13,7 @@ import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
 import { readRunView, readSweepProgress } from "#cli/sweep-client";
 import { LABEL, sweepWorkflowId } from "#model/ids";
 import type { SweepDocument } from "#model/result-row";
+import { locateLockDir } from "#worker/lock-dir";
 import { locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import type { LocalService } from "#worker/local-services";
@@ -89,10 +90,17 @@ export class InstallationHarness implements AsyncDisposable {
     return { ...service, pid: service.process.pid };
   }
 
-  get supervisorPid(): number {
-    const services = readLocalServices(locateInstallation(this.env));
-    if (!services) throw new Error("no supervisor runs");
-    return services.supervisor.pid;
+  /** Kills a service, which is started again once `meanwhile` is over. */
+  async killService(name: string, meanwhile: () => Promise<unknown>): Promise<void> {
+    const supervisor = readLocalServices(locateInstallation(this.env))?.supervisor;
+    if (!supervisor) throw new Error("no supervisor runs");
+    process.kill(supervisor.pid, "SIGSTOP");
+    try {
+      process.kill(this.service(name).pid, "SIGKILL");
+      await meanwhile();
+    } finally {
+      process.kill(supervisor.pid, "SIGCONT");
+    }
   }
 
   /** Until the sweep's run is in its main loop and has inserted something. Other installations' runs may have to end first. */
@@ -111,16 +119,13 @@ export class InstallationHarness implements AsyncDisposable {
     await this.#withClient((client) => client.workflow.getHandle(sweepWorkflowId(sweepId)).terminate(reason));
   }
 
-  /** @returns A line for each container and network of this installation, whatever its state. */
+  /** @returns A line for each container, network and lock file of this installation's runs, whatever their state. */
   async resources(): Promise<string[]> {
-    const filters = { label: [`${LABEL.host}=${this.hostId}`] };
-    const [containers, networks] = await Promise.all([
-      this.#docker.listContainers({ all: true, filters }),
-      this.#docker.listNetworks({ filters }),
-    ]);
+    const { containers, networks } = await this.#listDocker();
     return [
       ...containers.map(({ Names }) => `container ${Names[0]}`),
       ...networks.map(({ Name }) => `network ${Name}`),
+      ...this.#lockFiles(),
     ];
   }
 
@@ -138,7 +143,33 @@ export class InstallationHarness implements AsyncDisposable {
       ];
       if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
     } finally {
+      await this.#freeMachine();
       rmSync(this.home, { recursive: true, force: true });
+    }
+  }
+
+  async #listDocker() {
+    const filters = { label: [`${LABEL.host}=${this.hostId}`] };
+    const [containers, networks] = await Promise.all([
+      this.#docker.listContainers({ all: true, filters }),
+      this.#docker.listNetworks({ filters }),
+    ]);
+    return { containers, networks };
+  }
+
+  #lockFiles(): string[] {
+    const dir = locateLockDir();
+    const claims = readdirSync(dir).filter((name) => name.endsWith(".claim.json"));
+    return claims.map((name) => join(dir, name)).filter((path) => readFileSync(path, "utf8").includes(this.hostId));
+  }
+
+  /** Everybody on this machine would wait for what is left, until its deadline. */
+  async #freeMachine(): Promise<void> {
+    const { containers, networks } = await this.#listDocker();
+    for (const { Id } of containers) await this.#docker.getContainer(Id).remove({ force: true });
+    for (const { Id } of networks) await this.#docker.getNetwork(Id).remove();
+    for (const path of this.#lockFiles()) {
+      for (const file of [path, path.replace(/claim\.json$/, "held")]) rmSync(file, { force: true });
     }
   }
 
@@ -153,7 +184,6 @@ export class InstallationHarness implements AsyncDisposable {
 
   /** Or their runs would keep the machine until their deadlines. */
   async #endWhatFailedTestsLeft(): Promise<void> {
-    process.kill(this.supervisorPid, "SIGCONT");
     for (const command of this.#started) command.kill("SIGKILL");
     const { stdout } = await this.expectExit(0, "list", "--json");
     const sweeps = JSON.parse(stdout) as { sweep_id: string; status: SweepDocument["status"] }[];

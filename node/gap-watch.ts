@@ -2,7 +2,8 @@
 
 import { nowUs } from "#node/clock";
 
-const BEAT_MS = 50;
+/** Half of the shortest gap that an operator may set as a limit. */
+const BEAT_MS = 100;
 
 export class GapWatch {
   #lastBeatUs = nowUs();

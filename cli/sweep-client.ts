@@ -6,13 +6,14 @@ import { defaultPayloadConverter, defineSearchAttributeKey } from "@temporalio/c
 import type { Payload, QueryDefinition } from "@temporalio/common";
 import { configHashOf } from "#cli/config-hash";
 import { InputError, UnavailableError } from "#model/errors";
-import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
+import { hostWorkflowId, runWorkflowId, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
 import type { HostQueueView } from "#model/host-outlook";
 import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
 import type { StepProgress } from "#model/run";
 import type { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import { formatDuration } from "#model/units";
+import { queuesWithoutPoller } from "#worker/task-queues";
 import { isQueryUnanswered } from "#worker/temporal-connection";
 import { getHostQueueQuery, getRunProgressQuery, getSweepProgressQuery } from "#workflows/messages";
 import type { RunProgress, SweepInput, SweepProgress } from "#workflows/messages";
@@ -67,31 +68,10 @@ function sweepOptions(input: SweepInput) {
  * @throws {UnavailableError} Naming the queues that no worker polls.
  */
 export async function requireWorkers(client: Client, hosts: ReadonlySet<string>): Promise<void> {
-  const queues = [
-    { name: WORKFLOW_QUEUE, kind: "workflow" as const },
-    { name: STORE_QUEUE, kind: "activity" as const },
-    ...[...hosts].map((host) => ({ name: hostQueueName(host), kind: "activity" as const })),
-  ];
-  const polled = await Promise.all(queues.map((queue) => isPolled(client, queue)));
-  const missing = queues.filter((_, i) => !polled[i]).map(({ name }) => name);
-  if (missing.length > 0) {
-    const what = `no worker polls task queue${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
-    throw new UnavailableError(what, "start one on that machine: meshbench up");
-  }
-}
-
-/** `temporal.api.enums.v1.TaskQueueType`. */
-const TASK_QUEUE_TYPE = { workflow: 1, activity: 2 } as const;
-
-/** Whether a worker has polled this queue within the last minute. */
-async function isPolled(client: Client, { name, kind }: { name: string; kind: keyof typeof TASK_QUEUE_TYPE }) {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name },
-    taskQueueType: TASK_QUEUE_TYPE[kind],
-  });
-  const recentMs = Date.now() - 60_000;
-  return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > recentMs);
+  const missing = await queuesWithoutPoller(client, [...hosts]);
+  if (missing.length === 0) return;
+  const what = `no worker polls task queue${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
+  throw new UnavailableError(what, "start one on that machine: meshbench up");
 }
 
 /** A query that was asked in vain. Nothing is wrong with the sweep; asked again later, it may be answered. */

@@ -24,7 +24,7 @@ import { ensureNodeImage } from "#infra/node-image/build";
 import { DEATHS_ALLOWED, startFailure, superviseServices } from "#infra/supervisor/control";
 import type { ServiceSpec } from "#infra/supervisor/service";
 import { ensureTemporalBinary } from "#infra/temporal/binary";
-import { queuesWithoutPoller } from "#infra/temporal/pollers";
+import { queuesWithoutPoller } from "#worker/task-queues";
 import { configuredTemporalAddress, temporalService } from "#infra/temporal/server";
 
 /** In the order they need each other. */

@@ -17,7 +17,7 @@ import { type Check, type Finding, missing, ok, warning } from "#infra/doctor/ch
 import { engineHasImage, type FoundEngine, findEngine } from "#infra/engine/engine";
 import { findOtherEngine } from "#infra/engine/same-engine";
 import { temporalBinary } from "#infra/temporal/binary";
-import { queuesWithoutPoller } from "#infra/temporal/pollers";
+import { queuesWithoutPoller } from "#worker/task-queues";
 import { configuredTemporalAddress } from "#infra/temporal/server";
 
 const UP = "npx meshbench up";

@@ -5,7 +5,17 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { EXIT } from "#model/errors";
 
-const PROGRAMS = ["pacing", "flat-out", "mesh", "barrier", "provisioning", "orchestration", "memory"];
+const PROGRAMS = [
+  "pacing",
+  "flat-out",
+  "mesh",
+  "mesh-limit",
+  "memory-engine",
+  "barrier",
+  "provisioning",
+  "orchestration",
+  "memory",
+];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !PROGRAMS.includes(name));

@@ -4,7 +4,6 @@
  * machine does meets both.
  */
 
-import { MemoryWatch } from "#bench/support/containers";
 import { evidenceOf, runOnce } from "#bench/support/meshbench";
 import { note, runBench } from "#bench/support/program";
 import type { Goal, Table } from "#bench/support/report";
@@ -16,16 +15,6 @@ const RATE = 5_000;
 const LITERAL_RATE = 250;
 const DEVIATION_LIMIT_PCT = 0.3;
 const CPU_SHARE = 1 / 8;
-
-/** Where the largest rate is looked for. */
-const LIMIT_SEC = 30;
-const LIMIT_DEVIATION_PCT = 1;
-const BATCHED_RATES = [5_000, 7_500, 10_000, 12_500, 15_000, 20_000, 25_000, 30_000];
-/** With the least of them the run is one batch. */
-const LITERAL_RATES = [200, 250, 300, 400, 500];
-
-const MEMORY_DEVIATION_LIMIT_PCT = 1;
-const MEMORY_TOTAL_LIMIT_GB = 10;
 
 interface ClientFigures {
   readonly worstPct: number;
@@ -84,74 +73,15 @@ async function compareClients(rounds: number, durationSec: number): Promise<{ ta
   };
 }
 
-/** By halving: deviation grows with the rate. */
-async function findLargestRate(client: RunRow["client"], rates: readonly number[]): Promise<Table> {
-  const tried = new Map<number, number>();
-  let [low, high] = [0, rates.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const rate = rates[middle] as number;
-    const { deviation_pct } = await runOnce({ nodes: NODES, rate, duration: `${LIMIT_SEC}s`, client });
-    const worstPct = deviation_pct ?? Number.POSITIVE_INFINITY;
-    tried.set(rate, worstPct);
-    if (worstPct <= LIMIT_DEVIATION_PCT) low = middle + 1;
-    else high = middle;
-  }
-  const largest = low === 0 ? `none from ${rates[0]} on` : String(rates[low - 1]);
-  return {
-    title: `${client}: largest rate with ≤ ${LIMIT_DEVIATION_PCT} % at ${LIMIT_SEC} s: ${largest}`,
-    columns: ["tuples/min", "worst deviation %"],
-    rows: [...tried].toSorted(([a], [b]) => a - b).map(([rate, worstPct]) => [String(rate), worstPct]),
-  };
-}
-
-async function measureMemoryEngine(durationSec: number): Promise<{ table: Table; goals: Goal[] }> {
-  const load = { duration: `${durationSec}s`, database: { engine: "memory" } };
-  const medium = await runOnce({ ...load, nodes: 32, rate: 5_000 });
-  const [large, peaks] = await new MemoryWatch().during(() => runOnce({ ...load, nodes: 64, rate: 2_000 }));
-  return {
-    table: {
-      title: `MEMORY engine, ${durationSec} s`,
-      columns: ["", "status", "worst deviation %"],
-      rows: [medium, large].map((row) => [
-        `N = ${row.nodes}, D = ${row.rate_per_min}`,
-        row.status,
-        row.deviation_pct ?? "–",
-      ]),
-    },
-    goals: [
-      {
-        what: "worst deviation, MEMORY, N = 32, D = 5000",
-        value: medium.deviation_pct ?? undefined,
-        bound: "at most",
-        limit: MEMORY_DEVIATION_LIMIT_PCT,
-        unit: " %",
-      },
-      {
-        what: `memory of all containers, N = 64, D = 2000, which ended ${large.status}`,
-        value: large.status === "VALID" ? peaks.totalMb / 1000 : undefined,
-        bound: "at most",
-        limit: MEMORY_TOTAL_LIMIT_GB,
-        unit: " GB",
-      },
-    ],
-  };
-}
-
 await runBench({
   name: "mesh",
-  description: "deviation and CPU of the whole mesh, batched beside literal, and the MEMORY engine",
+  description: "deviation and CPU of the whole mesh, batched beside literal",
   options: {
     duration: [60, "seconds of main loop"],
     rounds: [1, "rounds of batched and literal"],
   },
   async measure({ duration, rounds }) {
-    const clients = await compareClients(rounds, duration);
-    const limits = [await findLargestRate("batched", BATCHED_RATES), await findLargestRate("literal", LITERAL_RATES)];
-    const memory = await measureMemoryEngine(duration);
-    return {
-      tables: [clients.table, ...limits, memory.table],
-      goals: [...clients.goals, ...memory.goals],
-    };
+    const { table, goals } = await compareClients(rounds, duration);
+    return { tables: [table], goals };
   },
 });

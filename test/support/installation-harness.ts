@@ -143,6 +143,7 @@ export class InstallationHarness implements AsyncDisposable {
       ];
       if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
     } finally {
+      if (readLocalServices(locateInstallation(this.env))) await this.run("down", "--force");
       await this.#freeMachine();
       rmSync(this.home, { recursive: true, force: true });
     }

@@ -5,7 +5,6 @@ import {
   CancellationScope,
   CancelledFailure,
   log,
-  patched,
   upsertMemo,
   upsertSearchAttributes,
 } from "@temporalio/workflow";
@@ -27,9 +26,6 @@ import {
   storeActivities,
   teardownActivities,
 } from "#workflows/step-options";
-
-/** Runs that began before there was a ledger go on without. */
-const LEDGER = "ledger";
 
 /**
  * Waits for the host, measures, tears down whatever happened, and records one row.
@@ -101,7 +97,6 @@ async function passThroughPhases(
 
 /** Whatever is lost from now on, the ledger knows what was meant to be there. */
 async function openIntent(run: RunSpec, startedMs: number, deadlineAt: string): Promise<void> {
-  if (!patched(LEDGER)) return;
   const recordedAt = new Date(startedMs).toISOString();
   await intentActivities(run).saveIntent({ intent: { run, recordedAt, deadlineAt } });
 }
@@ -131,12 +126,12 @@ async function keepEvidence(run: RunSpec, parts: number): Promise<void> {
 async function wrapUp(run: RunSpec, row: RunRow, lease: HostLease, journal: RunJournal): Promise<RunRow> {
   const isKept = run.keep === "on-failure" && (row.status === "FAILED" || row.status === "INVALID");
   const teardownSec = lease.isGranted && !isKept ? await tearDown(run, journal) : null;
-  if (isKept && patched(LEDGER)) upsertMemo({ [NODES_KEPT_MEMO]: true });
+  if (isKept) upsertMemo({ [NODES_KEPT_MEMO]: true });
   await lease.release(isKept ? run.runId : undefined);
   const finalRow = { ...row, teardown_s: teardownSec };
   await storeActivities().saveRun({ row: finalRow });
   // Of what is left, the reaper closes the entry.
-  if (teardownSec !== null && patched(LEDGER)) await storeActivities().closeIntent({ runId: run.runId });
+  if (teardownSec !== null) await storeActivities().closeIntent({ runId: run.runId });
   journal.begin("recorded");
   upsertSearchAttributes([statusAttribute(row.status)]);
   return finalRow;

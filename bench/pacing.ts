@@ -90,14 +90,24 @@ function tableOf(figures: readonly RateFigures[]): Table {
 function goalsOf(rate: RateFigures): Goal[] {
   const at = `at ${rate.ratePerMin}/min`;
   const bound = "at most";
-  const shareOfSysbench = rate.deviationPct / rate.sysbenchErrorPct;
   const cpuLimitPct = CPU_LIMITS_PCT.get(rate.ratePerMin) as number;
   return [
     { what: `|deviation| ${at}`, value: rate.deviationPct, bound, limit: DEVIATION_LIMIT_PCT, unit: " %" },
-    { what: `its share of sysbench's error ${at}`, value: shareOfSysbench, bound, limit: SYSBENCH_SHARE, unit: "" },
     { what: `p99 lateness ${at}`, value: rate.latenessP99Ms, bound, limit: LATENESS_LIMIT_MS, unit: " ms" },
     { what: `program's CPU ${at}`, value: rate.cpuPct, bound, limit: cpuLimitPct, unit: " % of a core" },
   ];
+}
+
+/** Over all rates and rounds: sysbench draws its pauses, so that a single error of it is small or large by chance. */
+function goalBesideSysbench(figures: readonly RateFigures[]): Goal {
+  const rounds = figures.flatMap((rate) => rate.rounds);
+  const ours = rounds.reduce(
+    (sum, { result }) => sum + Math.abs(deviationPct(result.elapsedSec, result.expectedSec)),
+    0,
+  );
+  const theirs = rounds.reduce((sum, { sysbenchErrorPct }) => sum + sysbenchErrorPct, 0);
+  const what = "mean |deviation|, share of sysbench's mean error";
+  return { what, value: ours / theirs, bound: "at most", limit: SYSBENCH_SHARE, unit: "" };
 }
 
 await runBench({
@@ -121,6 +131,6 @@ await runBench({
     } finally {
       await databases.stop();
     }
-    return { tables: [tableOf(figures)], goals: figures.flatMap(goalsOf) };
+    return { tables: [tableOf(figures)], goals: [...figures.flatMap(goalsOf), goalBesideSysbench(figures)] };
   },
 });

@@ -47,6 +47,8 @@ export async function takePart({ assignment, own, progress, stretch }: Experimen
   const gettingReady = getReady(assignment, mesh);
   const clocksAtRelease = await orAtDeadline(readyUs, gettingReady, () => failForSilence(mesh));
 
+  // Before the barrier: what a node does right after it keeps those waiting that share its CPUs.
+  const record = new LoopRecord();
   await progress.enter("barrier");
   const coordination = createCoordination(mesh.master, runId, nodeIndex);
   const enteredUs = nowUs();
@@ -55,7 +57,6 @@ export async function takePart({ assignment, own, progress, stretch }: Experimen
 
   // To the very end: while others still measure, a node that stands still holds them up, too.
   using gapWatch = new GapWatch();
-  const record = new LoopRecord();
   const unfollow = progress.follow(record, assignment.observe === "on");
   const measuring = measureMainLoop({ assignment, mesh, startUs: pass.startUs, record, stretch });
   const measurement = await measuring.finally(unfollow);

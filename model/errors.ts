@@ -117,7 +117,7 @@ export const FAILURES = {
   sync: {
     endsAs: "FAILED",
     retry: "fresh-run",
-    hint: "a node could not connect to all databases; the message names it",
+    hint: "a node could not connect to all databases; where connections time out: meshbench doctor, neighbour table",
   },
 } as const satisfies Record<string, FailureRule>;
 

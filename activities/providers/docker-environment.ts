@@ -6,6 +6,7 @@ import type Docker from "dockerode";
 import type { ImageInspectInfo } from "dockerode";
 import { IMAGE_LABEL } from "#activities/image/node-image";
 import { isStatus } from "#activities/providers/docker-engine";
+import { readNeighbourLimit } from "#activities/neighbour-table";
 import type { DockerEngine } from "#activities/providers/docker-engine";
 import { BenchError } from "#model/errors";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
@@ -50,12 +51,19 @@ export async function prepareDockerEnvironment(
   ]);
   const image = await inspectImage(engine, environment, imageTag);
   requireFit(image, environment, version.Arch);
-  const processor = isLocal(engine.docker, info) ? await readProcessor() : undefined;
+  const isHere = isLocal(engine.docker, info);
+  const processor = isHere ? await readProcessor() : undefined;
+  const neighbourLimit = isHere ? await readNeighbourLimit() : undefined;
   return {
     ...environment,
     imageDigest: image.Id,
     isolation: isolationOn(processor),
-    facts: sortByName({ ...engineFacts(info, version.Arch), ...imageFacts(image), ...processorFacts(processor) }),
+    facts: sortByName({
+      ...engineFacts(info, version.Arch),
+      ...imageFacts(image),
+      ...processorFacts(processor),
+      neighbour_limit: neighbourLimit === undefined ? "unknown" : String(neighbourLimit),
+    }),
   };
 }
 

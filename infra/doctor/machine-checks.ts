@@ -4,11 +4,13 @@ import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
+import { largestMesh, readNeighbourLimit } from "#activities/neighbour-table";
+import { NODES_MOST } from "#model/node-tables";
 import type { Installation } from "#worker/installation";
 import { findProgram } from "#infra/console/commands";
 import { installCommands } from "#infra/console/packages";
-import { showRootCommand } from "#infra/console/root";
-import { type Check, missing, ok } from "#infra/doctor/check";
+import { type RootCommand, showRootCommand } from "#infra/console/root";
+import { type Check, missing, ok, warning } from "#infra/doctor/check";
 import { cgroupVersion, MOUNT_CGROUPS } from "#infra/engine/cgroups";
 
 const OLDEST_NODE = 24;
@@ -25,6 +27,7 @@ export function machineChecks(installation: Installation): Check[] {
     { name: "disk space", look: async () => lookAtDisk(installation.cache) },
     { name: "control groups", look: async () => lookAtCgroups() },
     { name: "iptables", look: async () => lookAtIptables() },
+    { name: "neighbour table", look: async () => lookAtNeighbourTable(await readNeighbourLimit()) },
   ];
 }
 
@@ -55,6 +58,22 @@ async function lookAtDisk(dir: string) {
   return gib >= LEAST_DISK_GIB
     ? ok(found)
     : missing(`${found}; ${LEAST_DISK_GIB} GiB are needed`, `free some, see: du -xh --max-depth=1 ${there}`);
+}
+
+const RAISE_NEIGHBOUR_LIMIT: RootCommand = [
+  "sysctl",
+  "-w",
+  "net.ipv4.neigh.default.gc_thresh2=32768",
+  "net.ipv4.neigh.default.gc_thresh3=65536",
+];
+
+/** Only said: a table that overflows is one of the limits that are measured. */
+export function lookAtNeighbourTable(limit: number | undefined) {
+  if (limit === undefined) return ok("not told by this kernel");
+  const found = `${limit} places: a full mesh of up to ${largestMesh(limit)} nodes on this kernel`;
+  return largestMesh(limit) >= NODES_MOST
+    ? ok(found)
+    : warning(`${found}, for more`, showRootCommand(RAISE_NEIGHBOUR_LIMIT));
 }
 
 const GIB = 1024 ** 3;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { InputError, UnavailableError } from "#model/errors";
 import { missing, ok, runChecks, showResults } from "#infra/doctor/check";
-import { lookAtMemory, lookAtNode, lookAtSystem } from "#infra/doctor/machine-checks";
+import { lookAtMemory, lookAtNeighbourTable, lookAtNode, lookAtSystem } from "#infra/doctor/machine-checks";
 import { judgeEngine, judgeLeftovers } from "#infra/doctor/service-checks";
 import type { EngineFacts } from "#infra/engine/engine";
 
@@ -80,4 +80,13 @@ test("what carries Meshbench's labels and is not its own is named, since nobody 
   });
   expect(judgeLeftovers({ removed: [LEFT], kept: [] })).toMatchObject({ mend: "npx meshbench reap" });
   expect(judgeLeftovers({ removed: [], kept: [LEFT] }).mend).toBeUndefined();
+});
+
+test("a neighbour table that is too small for a large mesh is said, with the largest that fits", () => {
+  expect(lookAtNeighbourTable(1024)).toMatchObject({
+    found: "1024 places: a full mesh of up to 32 nodes on this kernel, for more",
+    isWarning: true,
+  });
+  expect(lookAtNeighbourTable(991).found).toContain("up to 31 nodes");
+  expect(lookAtNeighbourTable(65_536).mend).toBeUndefined();
 });

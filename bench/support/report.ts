@@ -48,7 +48,7 @@ function formatTable({ title, columns, rows }: Table): string {
 }
 
 /** Three significant digits, without an exponent. */
-export function formatCell(cell: string | number): string {
+function formatCell(cell: string | number): string {
   if (typeof cell === "string") return cell;
   if (Math.abs(cell) >= 100) return String(Math.round(cell));
   return String(Number(cell.toPrecision(3)));

@@ -14,7 +14,7 @@ export interface SysbenchRun {
   readonly target: SysbenchTarget;
 }
 
-export type SysbenchTarget =
+type SysbenchTarget =
   | { readonly socketPath: string; readonly user: string }
   | { readonly address: string; readonly user: string; readonly password: string };
 

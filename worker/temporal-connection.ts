@@ -83,14 +83,17 @@ export async function connectClient(settings: TemporalSettings = readTemporalSet
 
 /** Whether a call failed for want of an answer; the same call may work later. */
 export function isServerUnreachable(error: unknown): boolean {
-  const status = grpcStatusOf(error);
-  return status === GRPC.unavailable || status === GRPC.deadlineExceeded;
+  return isOneOf(error, [GRPC.unavailable, GRPC.deadlineExceeded, GRPC.cancelled]);
 }
 
 /** Whether a query found no worker that answers it, on a server that answered other calls. */
 export function isQueryUnanswered(error: unknown): boolean {
+  return isOneOf(error, [GRPC.failedPrecondition, GRPC.deadlineExceeded, GRPC.cancelled]);
+}
+
+function isOneOf(error: unknown, statuses: readonly number[]): boolean {
   const status = grpcStatusOf(error);
-  return status === GRPC.failedPrecondition || status === GRPC.deadlineExceeded;
+  return status !== undefined && statuses.includes(status);
 }
 
 /** @returns `undefined` where the error is none of a call to Temporal. */
@@ -254,6 +257,8 @@ function describeSocketError({ code, message }: NodeJS.ErrnoException): string {
 
 /** The gRPC status codes that make a difference here. */
 const GRPC = {
+  /** By the server, of a query whose worker died with it in hand. */
+  cancelled: 1,
   deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,

@@ -75,7 +75,8 @@ function meshbenchWith(more: NodeJS.ProcessEnv, ...args: readonly string[]): Pro
 }
 
 function occupy(port: number): Promise<Server | undefined> {
-  const server = createServer();
+  // Whoever calls is not kept: an open connection would hold up the end of the test.
+  const server = createServer((socket) => socket.destroy());
   return new Promise((resolve) => {
     server.once("error", () => resolve(undefined));
     server.listen({ port, host: "127.0.0.1" }, () => resolve(server));

@@ -106,7 +106,8 @@ export function pastAttemptOf(row: RunRow): PastAttempt {
 export const deviationPct = (elapsedSec: number, expectedSec: number): number =>
   ((elapsedSec - expectedSec) / expectedSec) * 100;
 
-const UNMEASURED = {
+/** What is known only once a run has got that far. */
+export const UNMEASURED = {
   elapsed_s: null,
   deviation_pct: null,
   deviation_pct_median: null,

@@ -4,6 +4,7 @@
  */
 
 import { runIdOf } from "#model/ids";
+import { UNMEASURED } from "#model/run-row";
 import type { RunRow } from "#model/result-row";
 import type { PreparedEnvironment, SweepRecord } from "#model/run";
 import type { Environment, Mode, Spec, Threshold } from "#model/spec";
@@ -230,25 +231,8 @@ function unfinishedRow(run: RunToMake, status: RunRow["status"], reason: string)
     seed: 2018,
     started_at: new Date(STARTED_AT + (repetition * 1000 + point) * 90_000).toISOString(),
     expected_s: run.durationSec,
-    elapsed_s: null,
-    deviation_pct: null,
-    deviation_pct_median: null,
-    deviation_pct_min: null,
-    lateness_local_p50_ms: null,
-    lateness_local_p99_ms: null,
-    lateness_remote_p50_ms: null,
-    lateness_remote_p99_ms: null,
+    ...UNMEASURED,
     tuples_per_db_expected: run.nodeCount * Math.round((run.rate * run.durationSec) / 60),
-    tuples_per_db: null,
-    consistent: null,
-    digest: null,
-    barrier_skew_ms: null,
-    provision_s: null,
-    sync_s: null,
-    main_s: null,
-    finalise_s: null,
-    collect_s: null,
-    teardown_s: null,
     fingerprint: environment.provider === "docker" ? "c0ffee00c0ffee00" : "decade00decade00",
   };
 }

@@ -132,11 +132,24 @@ function unknownKey(path: readonly PropertyKey[], input: unknown): FieldIssue {
   return { path, value: valueAt(input, path), rule: "unknown key", hint };
 }
 
+/** The keys that may stand beside the last one of the path. */
 function knownKeysAt(path: readonly PropertyKey[]): string[] {
-  if (path.length === 1) return Object.keys(fileShape.shape);
-  if (path[0] === "limits") return Object.keys(limitsShape.shape);
-  if (path[0] === "guards") return Object.keys(guardsShape.shape);
-  return path.length === 3 ? Object.keys(hostShape.shape) : ["endpoint"];
+  const parent = path.slice(0, -1).reduce<z.core.$ZodType | undefined>(schemaBelow, fileShape);
+  const shape = parent && unwrap(parent);
+  return shape instanceof z.ZodObject ? Object.keys(shape.shape) : [];
+}
+
+function schemaBelow(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
+  const shape = schema && unwrap(schema);
+  if (shape instanceof z.ZodObject) return (shape.shape as Record<PropertyKey, z.core.$ZodType>)[key];
+  return shape instanceof z.ZodRecord ? shape.valueType : undefined;
+}
+
+/** Without what makes it optional. */
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  const isWrapped =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  return isWrapped ? unwrap(schema.unwrap()) : schema;
 }
 
 /** Where the nearest place that exists begins, counted from 1. */

@@ -34,6 +34,30 @@ export const NODE_ENV = {
   reverseLookups: "MESHBENCH_REVERSE_LOOKUPS",
 } as const;
 
+/**
+ * Where a VM finds what a container has in its environment: one text, a line `NAME=value` for each of `NODE_ENV` and
+ * `VM_ENV`. See docs/vm-disk.md.
+ */
+export const VM_CONFIG = {
+  /** On vSphere: a key of the VM's extraConfig, set before it is powered on; the text as base64. */
+  guestinfoKey: "guestinfo.meshbench.config",
+  /** With QEMU: an item of the firmware configuration; the text as it is. */
+  firmwareItem: "opt/meshbench/config",
+} as const;
+
+/** What a VM has to be told beside `NODE_ENV`, where a container has it from its engine. None is secret. */
+export const VM_ENV = {
+  hostname: "MESHBENCH_HOSTNAME",
+  ramDiskMib: "MESHBENCH_RAM_DISK_MIB",
+  /** Address and prefix of the first interface, such as `198.18.4.2/24`. Absent: the VM asks for one by DHCP. */
+  address: "MESHBENCH_ADDRESS",
+  gateway: "MESHBENCH_GATEWAY",
+  /** For /etc/hosts: `198.18.4.2=node-1,198.18.4.3=node-2`. */
+  hosts: "MESHBENCH_HOSTS",
+  /** Resolvers, separated by commas. Absent: none is asked. */
+  dns: "MESHBENCH_DNS",
+} as const;
+
 /** How PID 1 of a node ends, for providers that can tell. */
 export const NODE_EXIT = { databaseDied: 70, programDied: 71, deadline: 124, terminated: 143 } as const;
 

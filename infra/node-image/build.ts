@@ -65,6 +65,7 @@ async function makeParts(inputs: NodeImageInputs, docker: Docker, steps: Steps):
   const top = nodeLayers({
     runtime,
     init: await readScript("init.sh"),
+    vmConfig: await readScript("vm-config.sh"),
     program: inputs.program,
     prepareData: await readScript("prepare-data.sh"),
     mysqlSchema: Buffer.from(inputs.mysqlSchema),

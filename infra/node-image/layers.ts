@@ -34,6 +34,8 @@ export interface ImageDescription {
 export interface NodeFiles {
   readonly runtime: Uint8Array;
   readonly init: Uint8Array;
+  /** For VMs, and for containers that stand in for them. */
+  readonly vmConfig: Uint8Array;
   /** The node program as one module. */
   readonly program: Uint8Array;
   /** For images of another server that take their parts from this one: mysql8.Dockerfile. */
@@ -41,12 +43,13 @@ export interface NodeFiles {
   readonly mysqlSchema: Uint8Array;
 }
 
-export function nodeLayers({ runtime, init, program, prepareData, mysqlSchema }: NodeFiles): Layer[] {
+export function nodeLayers({ runtime, init, vmConfig, program, prepareData, mysqlSchema }: NodeFiles): Layer[] {
   return [
     { files: [{ path: "usr/local/bin/node", mode: 0o755, content: runtime }] },
     {
       files: [
         { path: "usr/local/lib/meshbench/init.sh", mode: 0o755, content: init },
+        { path: "usr/local/lib/meshbench/vm-config.sh", mode: 0o755, content: vmConfig },
         { path: "usr/local/lib/meshbench/node.mjs", mode: 0o644, content: program },
         { path: "usr/local/lib/meshbench/prepare-data.sh", mode: 0o755, content: prepareData },
         { path: "usr/local/lib/meshbench/schema-mysql.sql", mode: 0o644, content: mysqlSchema },

@@ -76,6 +76,7 @@ async function packSample(): Promise<Record<string, string>> {
     runtime: content,
     init: content,
     program: content,
+    vmConfig: content,
     prepareData: content,
     mysqlSchema: content,
   });

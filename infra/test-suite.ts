@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * `npm test [-- VITEST ARGUMENTS]`: sets up what the tests need, runs them all, stops what it started. The cache is the
- * user's, since it is slow to fill; everything else lives in a home of its own and is removed.
+ * user's, since it is slow to fill; everything else lives in a home of its own and is removed. `npm run chaos` does the
+ * same with the chaos suite, which `npm test` runs only a part of.
  */
 
 import { spawn } from "node:child_process";
@@ -13,11 +14,14 @@ import { locateInstallation } from "#worker/installation";
 import { runScript } from "#infra/console/script";
 import { Steps } from "#infra/console/steps";
 import { takeDown } from "#infra/down";
+import { ensureGovmomiTools } from "#infra/govmomi/tools";
 import { ensureTemporalBinary } from "#infra/temporal/binary";
+import { ensureTestPrograms } from "#infra/test-packages";
 import { bringUp } from "#infra/up";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const VITEST = join(CHECKOUT, "node_modules", "vitest", "vitest.mjs");
+const PROJECTS = ["fast", "real"];
 const CLOSING_LINE = join(CHECKOUT, "test", "support", "closing-line-reporter.ts");
 
 /** From then on vitest's reporter says how many tests there were. */
@@ -33,7 +37,9 @@ async function main(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
   try {
     await bringUp(installation, { parts: ["engine", "image"], consent, steps });
+    await ensureTestPrograms(steps, consent);
     await ensureTemporalBinary(installation, steps);
+    await ensureGovmomiTools(installation, steps);
     hasBegun = true;
     return await runVitest(process.argv.slice(2));
   } finally {
@@ -44,7 +50,9 @@ async function main(): Promise<number> {
 
 function runVitest(args: readonly string[]): Promise<number> {
   const reporters = ["--reporter=default", `--reporter=${CLOSING_LINE}`];
-  const child = spawn(process.execPath, [VITEST, "run", ...reporters, ...args], { cwd: CHECKOUT, stdio: "inherit" });
+  const projects = args.some((arg) => arg.startsWith("--project")) ? [] : PROJECTS.map((name) => `--project=${name}`);
+  const vitest = [VITEST, "run", ...projects, ...reporters, ...args];
+  const child = spawn(process.execPath, vitest, { cwd: CHECKOUT, stdio: "inherit" });
   process.on("SIGTERM", () => child.kill("SIGTERM"));
   return new Promise((resolve, reject) => {
     child.once("error", reject);

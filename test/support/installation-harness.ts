@@ -22,6 +22,16 @@ import type { CommandResult, RunningCommand } from "#test/support/meshbench-comm
 
 const POLL_MS = 200;
 
+export interface HarnessOptions {
+  /** Added to the environment of commands and services. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of hosts.yaml, over what tests need; `docker.endpoint` may be a proxy's. */
+  readonly hosts?: { readonly endpoint?: string; readonly limits?: object; readonly guards?: object };
+}
+
+/** Two of them in one process are two installations. */
+let harnessCount = 0;
+
 export class InstallationHarness implements AsyncDisposable {
   readonly home: string;
   readonly env: NodeJS.ProcessEnv;
@@ -29,19 +39,25 @@ export class InstallationHarness implements AsyncDisposable {
   readonly #started: RunningCommand[] = [];
   readonly #docker = new Docker(resolveDockerEndpoint().options);
 
-  private constructor() {
+  private constructor({ env = {} }: HarnessOptions) {
     this.home = mkdtempSync(join(tmpdir(), "meshbench-e2e-"));
-    this.hostId = `e2e-${process.pid}`;
+    harnessCount += 1;
+    this.hostId = `e2e-${process.pid}-${harnessCount}`;
     const { TEMPORAL_ADDRESS: _, TEMPORAL_NAMESPACE: __, ...inherited } = process.env;
-    this.env = { ...inherited, MESHBENCH_HOME: this.home };
+    this.env = { ...inherited, ...env, MESHBENCH_HOME: this.home };
   }
 
   /** Temporal, a worker, and the host's file; the engine and the image have to be there. */
-  static async up(): Promise<InstallationHarness> {
-    const harness = new InstallationHarness();
-    harness.#writeHostsFile();
+  static async up(options: HarnessOptions = {}): Promise<InstallationHarness> {
+    const harness = new InstallationHarness(options);
+    harness.#writeHostsFile(options.hosts);
     await harness.expectExit(0, "up");
     return harness;
+  }
+
+  /** What all passwords of its runs are derived from. */
+  get hostSecret(): string {
+    return readFileSync(join(this.home, "secrets", "host-local"), "utf8").trim();
   }
 
   /** @throws With what it said, where it ends with another exit code. @returns What it printed. */
@@ -105,7 +121,7 @@ export class InstallationHarness implements AsyncDisposable {
 
   /** Until the sweep's run is in its main loop and has inserted something. Other installations' runs may have to end first. */
   async untilMainLoop(sweepId: string, limitSec = 120): Promise<void> {
-    await this.#withClient((client) =>
+    await this.withClient((client) =>
       until(`${sweepId} is in its main loop`, limitSec, async () => {
         const { currentRunId } = await readSweepProgress(client, sweepId);
         const view = currentRunId === undefined ? undefined : await readRunView(client, currentRunId);
@@ -116,7 +132,7 @@ export class InstallationHarness implements AsyncDisposable {
 
   /** As an operator can in Temporal's own tools. */
   async terminate(sweepId: string, reason: string): Promise<void> {
-    await this.#withClient((client) => client.workflow.getHandle(sweepWorkflowId(sweepId)).terminate(reason));
+    await this.withClient((client) => client.workflow.getHandle(sweepWorkflowId(sweepId)).terminate(reason));
   }
 
   /** @returns A line for each container, network and lock file of this installation's runs, whatever their state. */
@@ -129,18 +145,39 @@ export class InstallationHarness implements AsyncDisposable {
     ];
   }
 
+  /** Whatever was started with this home, directly or not, a line each. */
+  processes(): string[] {
+    return readdirSync("/proc").flatMap((pid) => {
+      if (!/^\d+$/.test(pid)) return [];
+      try {
+        const environ = readFileSync(`/proc/${pid}/environ`, "latin1");
+        return environ.includes(`MESHBENCH_HOME=${this.home}\0`) ? [`process ${pid}`] : [];
+      } catch {
+        return []; // ended since, or a kernel thread
+      }
+    });
+  }
+
+  /** What waits to be fetched or stored, a line each: nothing once all runs have ended. */
+  transitFiles(): string[] {
+    return [...this.#filesIn("spool"), ...this.#filesIn(join("results", "incoming"))];
+  }
+
+  async withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
+    const connection = await Connection.connect({ address: this.service("temporal").address ?? "" });
+    try {
+      return await work(new Client({ connection }));
+    } finally {
+      await connection.close();
+    }
+  }
+
   /** @throws Where anything of it is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.#endWhatFailedTestsLeft();
       await this.expectExit(0, "down");
-      const left = [
-        ...(await this.resources()),
-        ...this.#processes(),
-        ...this.#filesIn("run"),
-        ...this.#filesIn("spool"),
-        ...this.#filesIn(join("results", "incoming")),
-      ];
+      const left = [...(await this.resources()), ...this.processes(), ...this.#filesIn("run"), ...this.transitFiles()];
       if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
     } finally {
       if (readLocalServices(locateInstallation(this.env))) await this.run("down", "--force");
@@ -174,15 +211,6 @@ export class InstallationHarness implements AsyncDisposable {
     }
   }
 
-  async #withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
-    const connection = await Connection.connect({ address: this.service("temporal").address ?? "" });
-    try {
-      return await work(new Client({ connection }));
-    } finally {
-      await connection.close();
-    }
-  }
-
   /** Or their runs would keep the machine until their deadlines. */
   async #endWhatFailedTestsLeft(): Promise<void> {
     for (const command of this.#started) command.kill("SIGKILL");
@@ -195,26 +223,16 @@ export class InstallationHarness implements AsyncDisposable {
     }
   }
 
-  #writeHostsFile(): void {
+  #writeHostsFile({ endpoint = resolveDockerEndpoint().url, limits, guards }: HarnessOptions["hosts"] = {}): void {
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
-    const docker = { endpoint: resolveDockerEndpoint().url };
-    const hosts = { [this.hostId]: { secret_file: "secrets/host-local", docker } };
-    // Tests share their machine with others, which is not what they are about.
-    const guards = { foreign_cpu_pct: 100 };
-    writeFileSync(join(this.home, "hosts.yaml"), JSON.stringify({ hosts, guards }), { mode: 0o600 });
-  }
-
-  /** Whatever was started with this home, directly or not. */
-  #processes(): string[] {
-    return readdirSync("/proc").flatMap((pid) => {
-      if (!/^\d+$/.test(pid)) return [];
-      try {
-        const environ = readFileSync(`/proc/${pid}/environ`, "latin1");
-        return environ.includes(`MESHBENCH_HOME=${this.home}\0`) ? [`process ${pid}`] : [];
-      } catch {
-        return []; // ended since, or a kernel thread
-      }
-    });
+    const hosts = { [this.hostId]: { secret_file: "secrets/host-local", docker: { endpoint } } };
+    const file = {
+      hosts,
+      // Tests share their machine with others, which is not what they are about.
+      guards: { foreign_cpu_pct: 100, ...guards },
+      ...(limits && { limits }),
+    };
+    writeFileSync(join(this.home, "hosts.yaml"), JSON.stringify(file), { mode: 0o600 });
   }
 
   #filesIn(dir: string): string[] {

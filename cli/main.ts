@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from "commander";
 import { cancelCommand } from "#cli/commands/cancel";
+import { compareCommand } from "#cli/commands/compare";
 import { doctorCommand } from "#cli/commands/doctor";
 import { downCommand } from "#cli/commands/down";
 import { exportCommand } from "#cli/commands/export";
@@ -54,6 +55,7 @@ for (const command of [
   cancelCommand(),
   logsCommand(),
   reportCommand(),
+  compareCommand(),
   exportCommand(),
   imageCommand(),
   reapCommand(),

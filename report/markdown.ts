@@ -1,7 +1,7 @@
 /** A report as Markdown, for pull requests and terminals: verdict first. */
 
 import type { PointSummary } from "#model/point-summary";
-import { printable } from "#report/format";
+import { code, inline, list, section, table } from "#report/markdown-text";
 import { summaryColumns } from "#report/point-columns";
 import type { ReportData } from "#report/report-data";
 import { statusText } from "#report/status-text";
@@ -44,9 +44,6 @@ export function formatMarkdown(data: ReportData, plots: readonly { path: string;
     .concat("\n");
 }
 
-/** A heading and its text; nothing where there is no text. */
-const section = (heading: string, text: string): string[] => (text === "" ? [] : [`## ${heading}`, text]);
-
 function pointTable(points: readonly PointSummary[], { rows, misses }: ReportData): string {
   const columns = summaryColumns(rows, misses);
   return table(
@@ -62,30 +59,4 @@ function reproduction({ sweep, spec }: ReportData): string {
     `\`\`\`sh\nmeshbench run spec.yaml\n\`\`\``,
     `Sweep ${code(sweep.sweepId)}, started ${sweep.startedAt}, seed ${spec.seed}, order ${spec.order}.`,
   ].join("\n\n");
-}
-
-function table(
-  head: readonly string[],
-  lines: readonly (readonly string[])[],
-  isNumber: readonly boolean[] = [],
-): string {
-  if (lines.length === 0) return "";
-  const rule = head.map((_, i) => (isNumber[i] ? "--:" : "---"));
-  return [head, rule, ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-}
-
-const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join("\n");
-
-/** Text that stays text: no markup, no HTML, and nobody is mentioned. */
-const inline = (text: string): string =>
-  printable(text)
-    .replaceAll(/[\\`*_[\]<>|#~]/g, String.raw`\$&`)
-    .replaceAll("@", "@\u200B");
-
-/** Text from outside, where no mention, link or markup works; also inside a table. */
-function code(text: string): string {
-  const line = printable(text).replaceAll("|", String.raw`\|`);
-  const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([ticks]) => ticks.length));
-  const fence = "`".repeat(longest + 1);
-  return longest === 0 ? `${fence}${line}${fence}` : `${fence} ${line} ${fence}`;
 }

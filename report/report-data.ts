@@ -31,7 +31,7 @@ export interface ReportData {
 }
 
 /** One fact of every environment. */
-interface FactLine {
+export interface FactLine {
   readonly fact: string;
   /** In the order of the environments; "–" where an environment has no such fact. */
   readonly values: readonly string[];
@@ -56,9 +56,14 @@ export function prepareReport({ sweep, rows, evidence }: ReportInput): ReportDat
   };
 }
 
-/** The declared traits first, then the recorded facts by name. */
 function compareFacts(environments: readonly PreparedEnvironment[], rows: readonly RunRow[]): FactLine[] {
-  const traits = environments.map((environment) => new Map(Object.entries(factsOf(environment, rows))));
+  const rowsOf = (name: string) => rows.filter(({ environment }) => environment === name);
+  return alignFacts(environments.map((environment) => factsOf(environment, rowsOf(environment.name))));
+}
+
+/** One line a fact, the first one's order first. */
+export function alignFacts(facts: readonly EnvironmentFacts[]): FactLine[] {
+  const traits = facts.map((one) => new Map(Object.entries(one)));
   const names = [...new Set(traits.flatMap((one) => [...one.keys()]))];
   return names.map((fact) => {
     const values = traits.map((one) => one.get(fact) ?? "–");
@@ -66,18 +71,20 @@ function compareFacts(environments: readonly PreparedEnvironment[], rows: readon
   });
 }
 
-function factsOf(
-  { name, provider, isolation, host, imageDigest, facts }: PreparedEnvironment,
+export type EnvironmentFacts = Readonly<Record<string, string>>;
+
+/** The declared traits first, then the recorded facts by name. */
+export function factsOf(
+  { provider, isolation, host, imageDigest, facts }: PreparedEnvironment,
   rows: readonly RunRow[],
-): Record<string, string> {
-  const its = rows.filter(({ environment }) => environment === name);
+): EnvironmentFacts {
   // Not the environment's own sizes: as an axis they are the point's.
   return {
     provider,
     isolation,
     host,
-    "cpus per node": valuesOf(its, "cpus").join(", "),
-    "memory per node": valuesOf(its, "memory_mib")
+    "cpus per node": valuesOf(rows, "cpus").join(", "),
+    "memory per node": valuesOf(rows, "memory_mib")
       .map((mib) => formatMemory(Number(mib)))
       .join(", "),
     "node image": imageDigest,

@@ -1,21 +1,27 @@
-/** The table that commands print when a sweep has ended. */
+/** Tables for terminals. */
 
 import { summarisePoints } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { summaryColumns } from "#report/point-columns";
 
-/** Aligned plain text, a line per point; medians over VALID runs. */
+export interface TextColumn<Line> {
+  readonly title: string;
+  readonly align: "left" | "right";
+  readonly text: (line: Line) => string;
+}
+
+/** The table that commands print when a sweep has ended: a line per point, medians over VALID runs. */
 export function formatSweepTable(rows: readonly RunRow[]): string {
-  if (rows.length === 0) return "no runs yet";
-  const columns = summaryColumns(rows);
-  const lines = [
-    columns.map(({ title }) => title),
-    ...summarisePoints(rows).map((point) => columns.map((column) => column.text(point))),
-  ];
-  const widths = columns.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)));
-  return lines
-    .map((cells) =>
-      cells
+  return rows.length === 0 ? "no runs yet" : alignText(summaryColumns(rows), summarisePoints(rows));
+}
+
+/** Aligned plain text: the titles, then a line each. */
+export function alignText<Line>(columns: readonly TextColumn<Line>[], lines: readonly Line[]): string {
+  const cells = [columns.map(({ title }) => title), ...lines.map((line) => columns.map(({ text }) => text(line)))];
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
+  return cells
+    .map((row) =>
+      row
         .map((cell, i) => (columns[i]?.align === "right" ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
         .join("  ")
         .trimEnd(),

@@ -1,0 +1,171 @@
+/** What two sets of runs say beside each other: the environments' differences first, then the points. */
+
+import {
+  ALPHA,
+  DECIDING_COLUMNS,
+  REPETITIONS_LEAST,
+  type Change,
+  type ComparedColumn,
+  type Comparison,
+  type Difference,
+  type PointComparison,
+} from "#model/comparison";
+import type { PointSummary } from "#model/point-summary";
+import type { RunRow } from "#model/result-row";
+import { describeFactors, varyingFactors } from "#report/factors";
+import { formatFigure } from "#report/format";
+import { code, inline, list, section, table } from "#report/markdown-text";
+import type { FactLine } from "#report/report-data";
+import { alignText, type TextColumn } from "#report/terminal-table";
+
+export interface ComparisonReport {
+  readonly a: ComparedSide;
+  readonly b: ComparedSide;
+  readonly comparison: Comparison;
+  /** Of a's environments, then of b's. */
+  readonly facts: readonly FactLine[];
+}
+
+export interface ComparedSide {
+  /** What the user called it. */
+  readonly name: string;
+  readonly rows: readonly RunRow[];
+}
+
+const COLUMN_TITLES: Readonly<Record<ComparedColumn, string>> = {
+  deviation_pct: "deviation %",
+  lateness_remote_p99_ms: "lateness remote p99 ms",
+  lateness_local_p99_ms: "lateness local p99 ms",
+  sync_s: "sync s",
+  provision_s: "provision s",
+};
+
+const ARROWS: Readonly<Record<Change, string>> = { better: "↓ better", worse: "↑ worse", "~": "~" };
+
+const MEASURE_COLUMNS: readonly TextColumn<Difference>[] = [
+  { title: "measure", align: "left", text: ({ column }) => COLUMN_TITLES[column] },
+  { title: "a", align: "right", text: ({ a }) => `${formatFigure(a.median)} (n=${a.n})` },
+  { title: "b", align: "right", text: ({ b }) => `${formatFigure(b.median)} (n=${b.n})` },
+  { title: "b − a", align: "right", text: ({ difference }) => signed(difference) },
+  {
+    title: "95 % interval",
+    align: "right",
+    text: ({ interval }) => (interval ? `${signed(interval.lower)} to ${signed(interval.upper)}` : "–"),
+  },
+  { title: "p", align: "right", text: ({ p }) => (p < 0.001 ? "< 0.001" : p.toFixed(3)) },
+  { title: "", align: "left", text: ({ change, isTooFew }) => (isTooFew ? "too few runs" : ARROWS[change]) },
+];
+
+interface Line {
+  readonly point: string;
+  readonly difference: Difference;
+}
+
+const LINE_COLUMNS: readonly TextColumn<Line>[] = [
+  { title: "point", align: "left", text: ({ point }) => point },
+  ...MEASURE_COLUMNS.map(({ title, align, text }) => ({
+    title,
+    align,
+    text: ({ difference }: Line) => text(difference),
+  })),
+];
+
+/** `b` seen from `a`, in one line. */
+export function verdictText({ a, b, comparison }: ComparisonReport): string {
+  if (comparison.points.length === 0) return `${b.name} and ${a.name} share no point: nothing to compare`;
+  const points = `${comparison.points.length} ${comparison.points.length === 1 ? "point" : "points"}`;
+  if (comparison.verdict === "~") return `No difference shown between ${b.name} and ${a.name} over ${points}`;
+  return `${b.name} is ${comparison.verdict} than ${a.name}, over ${points}`;
+}
+
+/** Plain text for a terminal. */
+export function formatComparisonText(report: ComparisonReport): string {
+  const { a, b } = report;
+  const differing = differingFacts(report);
+  return [
+    verdictText(report),
+    `a = ${a.name}, b = ${b.name}; medians of VALID runs, less is better; p of the Mann-Whitney test, ~ from ${ALPHA} on`,
+    ...comparisonWarnings(report).map((warning) => `warning: ${warning}`),
+    ...(differing.length === 0
+      ? []
+      : ["the environments differ:", ...differing.map(({ fact, values }) => `  ${fact}: ${values.join(" | ")}`)]),
+    alignText(LINE_COLUMNS, linesOf(report)),
+  ].join("\n\n");
+}
+
+/** For pull requests: verdict first, then a table, environments before figures. */
+export function formatComparisonMarkdown(report: ComparisonReport): string {
+  const sign = { better: "✅", worse: "❌", "~": "➖" }[report.comparison.verdict];
+  const differing = differingFacts(report);
+  const lines = linesOf(report);
+  return [
+    `${sign} **${inline(verdictText(report))}**`,
+    list(comparisonWarnings(report).map((warning) => `⚠️ ${inline(warning)}`)),
+    ...section(
+      "The environments differ",
+      table(
+        ["", "a", "b"],
+        differing.map(({ fact, values }) => [inline(fact)].concat(values.map(code))),
+      ),
+    ),
+    table(
+      LINE_COLUMNS.map(({ title }) => title),
+      lines.map((line) => LINE_COLUMNS.map(({ text }) => inline(text(line)))),
+      LINE_COLUMNS.map(({ align }) => align === "right"),
+    ),
+    `a = ${code(report.a.name)}, b = ${code(report.b.name)}. Medians of VALID runs, less is better; interval: seeded bootstrap of the difference; p: Mann-Whitney, \`~\` from ${ALPHA} on. The verdict holds over all points (Holm).`,
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")
+    .concat("\n");
+}
+
+/** What a reader has to know before believing it. */
+export function comparisonWarnings({ a, b, comparison }: ComparisonReport): string[] {
+  const { points, onlyA, onlyB } = comparison;
+  const all = points.flatMap(({ differences }) => differences);
+  const least = Math.min(...all.flatMap((one) => [one.a.n, one.b.n]));
+  const lateSides = points.filter(({ deadlineCounts }) => deadlineCounts.a + deadlineCounts.b > 0).length;
+  return [
+    ...weakIsolations([...a.rows, ...b.rows]),
+    ...(least < REPETITIONS_LEAST
+      ? [`only ${least} VALID repetitions somewhere: ${REPETITIONS_LEAST} are the least for an interval`]
+      : []),
+    ...(lateSides > 0
+      ? [
+          `runs hit their deadline at ${lateSides} of the points and are missing here: that side looks better than it is`,
+        ]
+      : []),
+    ...unshared(onlyA, a.name),
+    ...unshared(onlyB, b.name),
+  ];
+}
+
+const unshared = (points: readonly PointSummary[], name: string): string[] =>
+  points.length === 0 ? [] : [`${points.length} of the points are in ${name} only and are left out`];
+
+function weakIsolations(rows: readonly RunRow[]): string[] {
+  const weak = rows.filter(({ isolation }) => isolation === "tcg" || isolation === "simulated");
+  const arms = new Map(weak.map(({ environment, isolation }) => [environment, isolation]));
+  return [...arms].map(([name, isolation]) => `isolation of ${name} is ${isolation}: no conclusion about VMs follows`);
+}
+
+const differingFacts = ({ facts }: ComparisonReport): FactLine[] => facts.filter(({ differs }) => differs);
+
+/** What decides is shown always, the rest where it changed: a table is read to its end only when it is short. */
+function linesOf({ a, b, comparison }: ComparisonReport): Line[] {
+  const varying = varyingFactors([...a.rows, ...b.rows]);
+  return comparison.points.flatMap((point) =>
+    point.differences
+      .filter(({ column, change }) => DECIDING_COLUMNS.has(column) || change !== "~")
+      .map((difference) => ({ point: describePoint(point, varying), difference })),
+  );
+}
+
+function describePoint({ a, b }: PointComparison, varying: ReturnType<typeof varyingFactors>): string {
+  const isSameArm = a.factors.environment === b.factors.environment;
+  const columns = varying.filter((column) => column !== "environment" || isSameArm);
+  return describeFactors(a.factors, columns.length === 0 ? ["mode", "nodes", "rate_per_min"] : columns);
+}
+
+const signed = (value: number): string => `${value < 0 ? "−" : "+"}${formatFigure(Math.abs(value))}`;

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "vitest";
+import { medianDifferenceInterval } from "#model/bootstrap";
+import { compareRuns } from "#model/comparison";
+import type { RunRow } from "#model/result-row";
+import { sweepFixture } from "#test/report/fixture-rows";
+
+/** One point with these deviations, otherwise all equal. */
+function runs(deviations: readonly number[], change: Partial<RunRow> = {}): RunRow[] {
+  const [row] = sweepFixture({ allValid: true, modes: ["replicated"], nodes: [2], rates: [5000] }).rows;
+  if (row === undefined) throw new Error("the fixture has no row");
+  return deviations.map((deviation_pct, i) => ({
+    ...row,
+    environment: "containers",
+    lateness_remote_p99_ms: 5,
+    lateness_local_p99_ms: 1,
+    sync_s: 1,
+    provision_s: 1,
+    deviation_pct,
+    repetition: i + 1,
+    ...change,
+  }));
+}
+
+const SLOW = [2.1, 2.3, 2.2, 2.4, 2.6, 2.5];
+const FAST = SLOW.map((value) => value - 1);
+
+describe("a comparison", () => {
+  test("calls b worse where it deviates more, with median, interval and p", () => {
+    const { verdict, points } = compareRuns({ a: runs(FAST), b: runs(SLOW), seed: 1 });
+    expect(verdict).toBe("worse");
+    const [deviation] = points[0]?.differences ?? [];
+    expect(deviation).toMatchObject({ column: "deviation_pct", change: "worse", isTooFew: false });
+    expect(deviation?.difference).toBeCloseTo(1, 9);
+    expect(deviation?.p).toBeCloseTo(2 / 924, 9);
+    expect(deviation?.interval?.lower).toBeGreaterThan(0);
+    expect(deviation?.interval?.upper).toBeLessThan(2);
+  });
+
+  test("calls b better where it deviates less", () => {
+    expect(compareRuns({ a: runs(SLOW), b: runs(FAST), seed: 1 }).verdict).toBe("better");
+  });
+
+  test("shows nothing between equal sides", () => {
+    const { verdict, points } = compareRuns({ a: runs(SLOW), b: runs(SLOW), seed: 1 });
+    expect(verdict).toBe("~");
+    expect(points[0]?.differences.map(({ change }) => change)).toEqual(["~", "~", "~", "~", "~"]);
+  });
+
+  test("says that three repetitions can show no difference, however far apart they are", () => {
+    const { verdict, points } = compareRuns({ a: runs([1, 2, 3]), b: runs([90, 91, 92]), seed: 1 });
+    expect(verdict).toBe("~");
+    expect(points[0]?.differences[0]).toMatchObject({ isTooFew: true, change: "~" });
+    expect(points[0]?.differences[0]?.interval).toBeUndefined();
+  });
+
+  test("leaves runs that are not VALID out of the figures", () => {
+    const b = [...runs(SLOW), ...runs([99], { status: "SUSPECT" }), ...runs([99], { status: "INVALID" })];
+    expect(compareRuns({ a: runs(SLOW), b, seed: 1 }).points[0]?.differences[0]?.b.n).toBe(6);
+  });
+
+  test("counts the runs whose slowness is unknown", () => {
+    const late = runs([50], { status: "INVALID", reason: "deadline: 10 min" });
+    const [point] = compareRuns({ a: runs(SLOW), b: [...runs(SLOW), ...late], seed: 1 }).points;
+    expect(point?.deadlineCounts).toEqual({ a: 0, b: 1 });
+  });
+
+  test("sets two environments of other names beside each other where each side has one", () => {
+    const b = runs(FAST, { environment: "vms" });
+    expect(compareRuns({ a: runs(SLOW), b, seed: 1 }).points).toHaveLength(1);
+  });
+
+  test("keeps environments apart where a side has several, and names what has no counterpart", () => {
+    const a = [...runs(SLOW), ...runs(SLOW, { environment: "vms" })];
+    const { points, onlyA, onlyB } = compareRuns({ a, b: runs(FAST), seed: 1 });
+    expect(points.map((point) => point.a.factors.environment)).toEqual(["containers"]);
+    expect(onlyA.map(({ factors }) => factors.environment)).toEqual(["vms"]);
+    expect(onlyB).toEqual([]);
+  });
+
+  test("lets one p of 0.04 among twenty points decide nothing, and one that stands among all decide", () => {
+    const points = Array.from({ length: 20 }, (_, i) => i + 2);
+    const side = (of: (nodes: number) => readonly number[]) => points.flatMap((nodes) => runs(of(nodes), { nodes }));
+    const slightly = [2.15, 2.35, 2.45, 2.55, 2.65, 2.75, 2.85];
+    const b = side((nodes) => (nodes === 2 ? slightly : SLOW));
+    const one = compareRuns({ a: side(() => SLOW), b, seed: 1 });
+    expect(one.points[0]?.differences[0]?.p).toBeLessThan(0.2);
+    expect(one.verdict).toBe("~");
+    const many = Array.from({ length: 10 }, (_, i) => i / 10);
+    const clear = side((nodes) => (nodes === 2 ? many.map((value) => value + 5) : many));
+    expect(compareRuns({ a: side(() => many), b: clear, seed: 1 }).verdict).toBe("worse");
+  });
+});
+
+test("the bootstrap's interval is the same for the same seed, and holds the difference of the medians", () => {
+  const interval = medianDifferenceInterval(FAST, SLOW, 7);
+  expect(medianDifferenceInterval(FAST, SLOW, 7)).toEqual(interval);
+  expect(interval.lower).toBeLessThanOrEqual(1);
+  expect(interval.upper).toBeGreaterThanOrEqual(1);
+});
+
+/** Of 0..1, spread as if by chance. */
+const sample = (start: number): number[] =>
+  Array.from({ length: 15 }, (_, i) => ((start * 7919 + i * 104_729) % 1009) / 1009);
+
+test("the bootstrap covers the true difference about as often as it says", () => {
+  // Twenty pairs of samples of one distribution, so that the true difference is 0; 95 % would be 19.
+  const covered = Array.from({ length: 20 }, (_, i) =>
+    medianDifferenceInterval(sample(i * 2 + 1), sample(i * 2 + 2), i),
+  ).filter(({ lower, upper }) => lower <= 0 && upper >= 0).length;
+  expect(covered).toBeGreaterThanOrEqual(17);
+});

@@ -5,7 +5,7 @@ import type { ContainerCreateOptions, ContainerInspectInfo, HostConfig } from "d
 import { NODE_CAPABILITIES } from "#activities/image/node-image";
 import { ChangedMeanwhileError, EngineError, isStatus } from "#activities/providers/docker-engine";
 import type { DockerEngine } from "#activities/providers/docker-engine";
-import { gatewayAddress, nodeAddress } from "#activities/providers/docker-network";
+import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool";
 import type { RunNetwork } from "#activities/providers/docker-network";
 import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
 import type { NodeSpec } from "#activities/providers/provider";

@@ -1,18 +1,14 @@
 /** The network of one run: its own block of 198.18.0.0/15 (RFC 2544, for benchmarks), closed to everything else. */
 
-import { createHash } from "node:crypto";
 import type { NetworkCreateOptions, NetworkInspectInfo } from "dockerode";
 import { ChangedMeanwhileError, EngineError, isStatus } from "#activities/providers/docker-engine";
 import type { DockerEngine } from "#activities/providers/docker-engine";
-import { addressIn, formatSubnet, overlaps, parseSubnet, subnetsOf } from "#activities/providers/ipv4";
+import { chooseSubnet, gatewayAddress, poolRoutes } from "#activities/providers/address-pool";
+import { formatSubnet, parseSubnet } from "#activities/providers/ipv4";
 import type { Subnet } from "#activities/providers/ipv4";
 import { belongsToRun, labelsOf } from "#activities/providers/labels";
 import { LABEL } from "#model/ids";
 import { BenchError } from "#model/errors";
-
-const POOL: Subnet = { base: 0xc6_12_00_00, prefix: 15 };
-/** A block also holds its own address, the broadcast address and the gateway. */
-const RESERVED_ADDRESSES = 3;
 
 export interface RunNetwork {
   readonly id: string;
@@ -29,28 +25,6 @@ export interface WantedNetwork {
 }
 
 const networkNameOf = (runId: string): string => `meshbench-${runId}`;
-
-/** The engine's own machine in that network: the worker's connections come from there. */
-export const gatewayAddress = ({ subnet }: Pick<RunNetwork, "subnet">): string => addressIn(subnet, 1);
-
-/** Node 1 comes after the gateway, so that its address is the lowest of all nodes. */
-export const nodeAddress = ({ subnet }: RunNetwork, nodeIndex: number): string => addressIn(subnet, nodeIndex + 1);
-
-/** A /24, or as much larger as the nodes need. */
-export function prefixFor(nodes: number): number {
-  return Math.min(24, 32 - Math.ceil(Math.log2(nodes + RESERVED_ADDRESSES)));
-}
-
-/**
- * Blocks of the pool that nothing in `taken` touches, beginning at a place of the run's own, so that runs that start at
- * once on one engine rarely want the same one, and two workers with the same run always do.
- */
-export function* freeSubnets(runId: string, prefix: number, taken: readonly Subnet[]): Generator<Subnet> {
-  const start = createHash("sha256").update(runId).digest().readUInt32BE();
-  for (const subnet of subnetsOf(POOL, prefix, start)) {
-    if (!taken.some((other) => overlaps(subnet, other))) yield subnet;
-  }
-}
 
 /** @returns `undefined` where the run has none. */
 export async function findNetwork(
@@ -87,20 +61,6 @@ export async function ensureNetwork(
       else await removeDuplicates(engine, wanted.runId, signal);
     }
   });
-}
-
-function chooseSubnet(
-  { runId, nodes, host }: WantedNetwork,
-  taken: readonly Subnet[],
-  refused: ReadonlySet<number>,
-): Subnet {
-  const prefix = prefixFor(nodes);
-  for (const subnet of freeSubnets(runId, prefix, taken)) {
-    if (!refused.has(subnet.base)) return subnet;
-  }
-  const inTheWay = taken.filter((other) => overlaps(other, POOL)).length + refused.size;
-  const message = `no /${prefix} is free in ${formatSubnet(POOL)}: ${inTheWay} networks and routes are in the way`;
-  throw new BenchError("address pool", message, { host });
 }
 
 /** @returns False where the engine says that somebody has the block. */
@@ -191,6 +151,3 @@ function subnetsOfNetwork({ IPAM }: NetworkInspectInfo): Subnet[] {
   const texts = (IPAM?.Config ?? []).flatMap(({ Subnet: text }) => (text === undefined ? [] : [text]));
   return texts.map(parseSubnet).filter((subnet) => subnet !== undefined);
 }
-
-/** Wider routes, such as the default one, give way to a network's own: they occupy nothing. */
-const poolRoutes = (routes: readonly Subnet[]): Subnet[] => routes.filter(({ prefix }) => prefix >= POOL.prefix);

@@ -16,7 +16,8 @@ import { DockerEngine, isStatus } from "#activities/providers/docker-engine";
 import { prepareDockerEnvironment } from "#activities/providers/docker-environment";
 import { DockerLease } from "#activities/providers/docker-lease";
 import { decodeLog } from "#activities/providers/docker-logs";
-import { ensureNetwork, findNetwork, nodeAddress } from "#activities/providers/docker-network";
+import { nodeAddress } from "#activities/providers/address-pool";
+import { ensureNetwork, findNetwork } from "#activities/providers/docker-network";
 import {
   describeLabelled,
   listContainers,

@@ -30,7 +30,13 @@ const REPOSITORY = "meshbench-node";
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 
 /** In infra/node-image/: what the Debian tree and its data directory are made of. A change takes a minute to build. */
-export const ROOTFS_RECIPE = ["rootfs.sh", "packages.txt", "prepare-data.sh", "database.cnf"] as const;
+export const ROOTFS_RECIPE = [
+  "rootfs.sh",
+  "debian-archive.sh",
+  "packages.txt",
+  "prepare-data.sh",
+  "database.cnf",
+] as const;
 /** What lies on top of it; a change takes seconds. */
 const TOP_RECIPE = ["init.sh", "vm-config.sh", "layers.ts"] as const;
 

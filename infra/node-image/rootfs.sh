@@ -7,39 +7,11 @@
 set -euo pipefail
 
 readonly out=$1 schema=$2
-readonly suite=bookworm
 here=$(dirname "$(readlink -f "$0")")
 readonly here
-# File times in the tree and the packages' caches: the same for everybody.
-export SOURCE_DATE_EPOCH=1767225600
-
-# Debian's mirrors as this machine's own apt has them; nothing where this is no Debian: mmdebstrap then knows them.
-debian_sources() {
-  apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-    awk -v suite="$suite" '
-      $1 == "Debian/Debian" && !main { main = $2 }
-      $1 == "Debian/Debian-Security" && !security { security = $2 }
-      END {
-        if (!main) exit
-        print "deb", main, suite, "main"
-        print "deb", main, suite "-updates", "main"
-        if (security) print "deb", security, suite "-security", "main"
-      }'
-}
-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-debian_sources >"$work/sources.list"
-sources=()
-[[ -s $work/sources.list ]] && sources=("$work/sources.list")
-
-# apt's own proxies, passwords included, by the environment, which others cannot read: --aptopt shows in the process list,
-# and stays in the tree.
-for scheme in http https; do
-  proxy=""
-  eval "$(apt-config shell proxy "Acquire::$scheme::Proxy")"
-  [[ -z $proxy || $proxy == DIRECT ]] || export "${scheme}_proxy=$proxy"
-done
+source "$here/debian-archive.sh"
 
 mmdebstrap --variant=minbase --mode=root --format=tar \
   --include="$(sed '/^#/d' "$here/packages.txt" | paste -sd,)" \

@@ -49,6 +49,7 @@ describe("the node image's tag", () => {
     ["infra/node-image/packages.txt", "less", "rootfs"],
     ["infra/node-image/database.cnf", "# changed", "rootfs"],
     ["infra/node-image/rootfs.sh", "# changed", "rootfs"],
+    ["infra/node-image/debian-archive.sh", "# changed", "rootfs"],
     ["infra/node-image/prepare-data.sh", "# changed", "rootfs"],
   ] as const)("changes with %s", async ([file, line, part]) => {
     const inputs = await tagWith(file, line);

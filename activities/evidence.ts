@@ -7,12 +7,10 @@ import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import { PAYLOAD_PART_BYTES } from "#activities/payload-part";
 import { writeWhole } from "#activities/results/write-whole";
 import { isRunId, sweepIdOf } from "#model/ids";
 import type { RunEvidence } from "#model/run";
-
-/** In base64 just under 200 KB. */
-const PART_BYTES = 147_000;
 
 /** Keeps evidence on the host that measured it, until `forget`. */
 export class EvidenceSpool {
@@ -29,13 +27,13 @@ export class EvidenceSpool {
   async keep(evidence: RunEvidence): Promise<number> {
     const packed = await promisify(gzip)(JSON.stringify(evidence));
     await writeWhole(this.#pathOf(evidence.run.runId), packed);
-    return Math.ceil(packed.length / PART_BYTES);
+    return Math.ceil(packed.length / PAYLOAD_PART_BYTES);
   }
 
   /** @returns Base64. `part` counts from 0. */
   async readPart(runId: string, part: number): Promise<string> {
     const packed = await readFile(this.#pathOf(runId));
-    return packed.subarray(part * PART_BYTES, (part + 1) * PART_BYTES).toString("base64");
+    return packed.subarray(part * PAYLOAD_PART_BYTES, (part + 1) * PAYLOAD_PART_BYTES).toString("base64");
   }
 
   async forget(runId: string): Promise<void> {

@@ -5,6 +5,7 @@ import type { HostRequest } from "#model/host-queue";
 import type { RunIntent } from "#model/ledger";
 import type { RunRow } from "#model/result-row";
 import type { NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
+import type { ResultsPage, ResultsQuestion } from "#model/results-question";
 import type { Environment } from "#model/spec";
 import type { PastAttempt } from "#model/sweep-work";
 
@@ -105,6 +106,8 @@ export interface StoreActivities {
   settleLedger(input: { host: string; remainingRunIds: string[] }): Promise<{ lostRunIds: string[] }>;
   /** Every attempt of the sweep that has its row, in the order they were measured. */
   readAttempts(input: { sweepId: string }): Promise<{ attempts: PastAttempt[] }>;
+  /** One page of the answer, from 0, for a command on another machine. */
+  readResults(input: { question: ResultsQuestion; page: number }): Promise<ResultsPage>;
   saveRun(input: { row: RunRow }): Promise<void>;
   /** Keeps one part; with the last one the evidence is unpacked and stored. Any order, any number of times. */
   saveEvidencePart(input: { runId: string; part: number; parts: number; data: string }): Promise<void>;

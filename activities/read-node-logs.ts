@@ -1,5 +1,6 @@
 /** What a node printed, while it is there and, of a disturbed run, afterwards. */
 
+import { maskSecrets } from "#activities/failure-boundary";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { KeptLogs } from "#activities/kept-logs";
 import { BenchError } from "#model/errors";
@@ -19,7 +20,8 @@ export async function readNodeLogs(
   for (const provider of providers.values()) {
     try {
       const text = await provider.readLogs(runId, nodeIndex);
-      return { text: Buffer.from(text).subarray(-TEXT_LIMIT_BYTES).toString("utf8") };
+      // It may become part of a history.
+      return { text: Buffer.from(maskSecrets(text)).subarray(-TEXT_LIMIT_BYTES).toString("utf8") };
     } catch (error) {
       if (!(error instanceof BenchError && error.kind === "node lost")) throw error;
     }

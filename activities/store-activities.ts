@@ -1,9 +1,11 @@
-/** The activities beside the results store, the only ones that write it. */
+/** The activities beside the results store: the only ones that write it, and those that read it for commands elsewhere. */
 
 import { EvidenceAssembly } from "#activities/evidence";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import type { StoreActivities } from "#activities/index";
 import type { AskRunOutcome } from "#activities/reap-host";
+import { answerQuestion } from "#activities/results/answer-question";
+import { pageOf } from "#activities/results/results-pages";
 import type { ResultsStore } from "#activities/results/results-store";
 import { settleLedger } from "#activities/settle-ledger";
 import { pastAttemptOf } from "#model/run-row";
@@ -29,6 +31,8 @@ export function createStoreActivities({ store, incomingDir, askRunOutcome }: Sto
     closeIntent: ({ runId }) => inBoundary(async () => store.closeIntent(runId)),
 
     settleLedger: (request) => inBoundary(() => settleLedger({ store, askRunOutcome }, request)),
+
+    readResults: ({ question, page }) => inBoundary(async () => pageOf(await answerQuestion(store, question), page)),
 
     saveRun: ({ row }) =>
       inBoundary(async () => {

@@ -3,13 +3,13 @@
 import type { Client } from "@temporalio/client";
 import { note, printData } from "#cli/output";
 import { findSweepRows, noSuchSweep } from "#cli/results";
-import type { SweepRows } from "#cli/results";
 import { readSweepFailure } from "#cli/sweep-client";
 import type { SweepState } from "#cli/sweep-client";
 import { isUnderWay, statusOf } from "#cli/sweep-status";
 import { EXIT, UnavailableError } from "#model/errors";
 import { summarisePoints } from "#model/point-summary";
 import type { RunRow, SweepDocument } from "#model/result-row";
+import type { SweepRows } from "#model/results-question";
 import type { SweepRecord } from "#model/run";
 import type { Spec } from "#model/spec";
 import { findThresholdMisses, formatThreshold } from "#model/thresholds";
@@ -55,8 +55,8 @@ async function explainFailure(client: Client, sweepId: string, state: EndedState
 
 const resultsElsewhere = (sweepId: string): UnavailableError =>
   new UnavailableError(
-    `${sweepId} has ended, and its results are not in this installation's store`,
-    "ask for them where its worker keeps the results",
+    `${sweepId} has ended, and its results cannot be read from here`,
+    "they are where a worker keeps the results of its Temporal namespace: start it there",
   );
 
 const findMisses = ({ sweep, rows }: SweepRows): ThresholdMiss[] =>

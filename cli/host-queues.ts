@@ -1,10 +1,13 @@
-/** The queues of this installation's hosts. */
+/** The queues of hosts: of this installation's, and of those elsewhere that are in use. */
 
+import type { Client } from "@temporalio/client";
 import { withClient } from "#cli/client";
 import { NoAnswerError, readHostQueue } from "#cli/sweep-client";
 import { UnavailableError } from "#model/errors";
 import { viewOf } from "#model/host-outlook";
 import type { HostQueueView } from "#model/host-outlook";
+import { HOST_QUEUE_WORKFLOW } from "#model/host-queue";
+import { hostOfWorkflow } from "#model/ids";
 import { readHostIds } from "#worker/limits";
 
 interface QueueOfHost {
@@ -15,9 +18,10 @@ interface QueueOfHost {
 
 /** @throws {UnavailableError} Where Temporal, or a worker that could answer, is away. */
 export function readHostQueues(): Promise<QueueOfHost[]> {
-  return withClient((client) =>
-    Promise.all(
-      readHostIds().map(async (host) => {
+  return withClient(async (client) => {
+    const hosts = new Set([...readHostIds(), ...(await listHostsInUse(client))]);
+    return Promise.all(
+      [...hosts].map(async (host) => {
         const queue = await readHostQueue(client, host).catch((error: unknown) => {
           if (!(error instanceof NoAnswerError)) throw error;
           throw new UnavailableError(`${error.message} for host ${host}`, "start one: meshbench up", { cause: error });
@@ -25,6 +29,13 @@ export function readHostQueues(): Promise<QueueOfHost[]> {
         // The queue reckons from when it last heard something.
         return { host, queue: queue ? viewOf(queue, new Date().toISOString()) : null };
       }),
-    ),
-  );
+    );
+  });
+}
+
+/** Whichever machine they are on. */
+async function listHostsInUse(client: Client): Promise<string[]> {
+  const query = `WorkflowType = "${HOST_QUEUE_WORKFLOW}" AND ExecutionStatus = "Running"`;
+  const queues = await Array.fromAsync(client.workflow.list({ query }));
+  return queues.map(({ workflowId }) => hostOfWorkflow(workflowId)).sort();
 }

@@ -13,7 +13,8 @@ import type { SweepProgress } from "#workflows/messages";
 
 interface OpenSweep {
   readonly sweep: SweepProgress;
-  readonly view?: RunView | undefined;
+  /** Of the runs under way, at most one on each host. */
+  readonly views: readonly RunView[];
 }
 
 /** @throws {InputError} Where neither the store nor Temporal has such a sweep. */
@@ -40,8 +41,8 @@ async function lookAt(client: Client, sweepId: string): Promise<{ state: SweepSt
   if (state !== "open") return { state };
   try {
     const sweep = await readSweepProgress(client, sweepId);
-    const view = sweep.currentRunId === undefined ? undefined : await readRunView(client, sweep.currentRunId);
-    return { state, now: { sweep, view } };
+    const views = await Promise.all(sweep.currentRunIds.map((runId) => readRunView(client, runId)));
+    return { state, now: { sweep, views: views.filter((view) => view !== undefined) } };
   } catch (error) {
     if (!(error instanceof NoAnswerError)) throw error;
     note(error.message);
@@ -49,17 +50,22 @@ async function lookAt(client: Client, sweepId: string): Promise<{ state: SweepSt
   }
 }
 
-function describeNow({ sweep, view }: OpenSweep): string {
+/** One line; where several hosts measure, one for each of them as well. */
+function describeNow({ sweep, views }: OpenSweep): string {
   const nowMs = Date.now();
-  const run = view ? [view.run.runId, describeStep(view, nowMs)] : [];
-  const parts = [describePlace(sweep), describePause(sweep), ...run, describeTimeLeft(sweep, view, nowMs)];
-  return parts.filter(Boolean).join("  ");
+  const runs = views.map((view) => `${view.run.runId}  ${describeStep(view, nowMs)}`);
+  const [view] = views;
+  const isAlone = runs.length <= 1;
+  const parts = [describePlace(sweep), describePause(sweep), ...(isAlone ? runs : [])];
+  const head = [...parts, describeTimeLeft(sweep, isAlone ? view : undefined, nowMs)].filter(Boolean).join("  ");
+  return [head, ...(isAlone ? [] : runs)].join("\n");
 }
 
-const progressDocument = ({ sweep, view }: OpenSweep) => ({
+const progressDocument = ({ sweep, views }: OpenSweep) => ({
   runs_planned: sweep.runsPlanned,
   runs_done: sweep.runsDone,
   sec_left: sweep.secLeft,
-  run_id: view?.run.runId ?? null,
-  step: view?.run.step ?? null,
+  run_id: views[0]?.run.runId ?? null,
+  step: views[0]?.run.step ?? null,
+  runs: views.map(({ run: { runId, step } }) => ({ run_id: runId, step })),
 });

@@ -1,34 +1,28 @@
-/** Reads results for commands: from the store of this installation. Makes nothing where nothing was measured yet. */
+/** Reads results for commands: from the store of this installation, else through a worker beside the one elsewhere. */
 
-import { InputError } from "#model/errors";
-import type { RunRow } from "#model/result-row";
-import type { RunEvidence, SweepRecord } from "#model/run";
-import { findResultsStore } from "#worker/results";
+import pLimit from "p-limit";
+import { note } from "#cli/output";
+import { askResultsElsewhere } from "#cli/remote-reading";
+import { InputError, UnavailableError } from "#model/errors";
+import type { AnswerTo, ResultsQuestion, SweepOverview, SweepRows } from "#model/results-question";
+import type { RunEvidence } from "#model/run";
+import { areResultsElsewhere, askResultsHere, findResultsStore } from "#worker/results";
 
-type ResultsStore = NonNullable<ReturnType<typeof findResultsStore>>;
-
-export interface SweepRows {
-  readonly sweep: SweepRecord;
-  /** In the order they were measured. */
-  readonly rows: readonly RunRow[];
-}
+/** One page or two each, by a workflow of its own where they are elsewhere. */
+const EVIDENCE_CONCURRENCY = 8;
 
 export interface SweepResults extends SweepRows {
   readonly evidence: readonly RunEvidence[];
 }
 
-/** Newest first. */
-export async function listSweeps(): Promise<SweepRows[]> {
-  const sweeps = await withStore((store) => store.listSweeps().map((sweep) => readRows(store, sweep)));
-  return (sweeps ?? []).toSorted((a, b) => b.sweep.startedAt.localeCompare(a.sweep.startedAt));
+/** Newest first. Says why where results may be elsewhere, and cannot be read. */
+export async function listSweeps(): Promise<readonly SweepOverview[]> {
+  return (await ask({ about: "sweeps" }, ({ message }) => note(`nothing is kept here, and ${message}`))) ?? [];
 }
 
-/** @returns `undefined` where the store knows no such sweep. */
-export function findSweepRows(sweepId: string): Promise<SweepRows | undefined> {
-  return withStore((store) => {
-    const sweep = store.findSweep(sweepId);
-    return sweep && readRows(store, sweep);
-  });
+/** @returns `undefined` where the store knows no such sweep, or this machine knows of no store. */
+export async function findSweepRows(sweepId: string): Promise<SweepRows | undefined> {
+  return (await ask({ about: "sweep", sweepId })) ?? undefined;
 }
 
 /** @throws {InputError} where the store knows no such sweep. */
@@ -44,9 +38,13 @@ export async function requireSweepRows(sweepId: string): Promise<SweepRows> {
  */
 export async function readSweepResults(sweepId: string): Promise<SweepResults> {
   const { sweep, rows } = await requireSweepRows(sweepId);
-  const evidence = await withStore((store) => Promise.all(rows.map((row) => store.readEvidence(row.run_id))));
-  return { sweep, rows, evidence: evidence?.filter((one) => one !== undefined) ?? [] };
+  const slots = pLimit(EVIDENCE_CONCURRENCY);
+  const evidence = await Promise.all(rows.map(({ run_id: runId }) => slots(() => ask({ about: "evidence", runId }))));
+  return { sweep, rows, evidence: evidence.filter((one) => one !== null && one !== undefined) };
 }
+
+/** Results that could not be read at the end of a sweep are better refused before. @throws {InputError} */
+export const requireReadableResults = (): void => findResultsStore()?.close();
 
 /** @throws {InputError} Where the text cannot name one sweep. */
 export function requireSweepId(text: string): void {
@@ -58,19 +56,22 @@ export function requireSweepId(text: string): void {
 export const noSuchSweep = (sweepId: string): InputError =>
   new InputError([{ field: "ID", value: sweepId, rule: "no such sweep", hint: "meshbench list shows all sweeps" }]);
 
-const readRows = (store: ResultsStore, sweep: SweepRecord): SweepRows => ({
-  sweep,
-  rows: store.listRuns(sweep.sweepId),
-});
-
-async function withStore<Found>(
-  read: (store: ResultsStore) => Found | Promise<Found>,
-): Promise<Awaited<Found> | undefined> {
-  const store = findResultsStore();
-  if (store === undefined) return undefined;
+/**
+ * @param onNoStore - Hears why nobody elsewhere could be asked, on a machine of which nobody said that results are elsewhere.
+ * @returns `undefined` then: as far as this machine knows nothing was ever measured.
+ * @throws {UnavailableError} Where results are elsewhere, and cannot be read now.
+ */
+async function ask<Question extends ResultsQuestion>(
+  question: Question,
+  onNoStore: (why: UnavailableError) => void = () => {},
+): Promise<AnswerTo<Question> | undefined> {
+  const answer = await askResultsHere(question);
+  if (answer !== undefined) return answer;
   try {
-    return await read(store);
-  } finally {
-    store.close();
+    return await askResultsElsewhere(question);
+  } catch (error) {
+    if (!(error instanceof UnavailableError) || areResultsElsewhere()) throw error;
+    onNoStore(error);
+    return undefined;
   }
 }

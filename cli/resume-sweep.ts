@@ -6,10 +6,10 @@ import { configHashOf } from "#cli/config-hash";
 import { followToEnd } from "#cli/follow-to-end";
 import { note, printData } from "#cli/output";
 import { findSweepRows, noSuchSweep, requireSweepId } from "#cli/results";
-import type { SweepRows } from "#cli/results";
 import { readSweepState, requireWorkers, resumeSweepWorkflow } from "#cli/sweep-client";
 import { unpauseSweep } from "#cli/sweep-requests";
 import { EXIT, InputError, UnavailableError } from "#model/errors";
+import type { SweepRows } from "#model/results-question";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 import { unpackPlan } from "#model/packed-plan";
 import type { PackedPlan } from "#model/packed-plan";
@@ -74,8 +74,8 @@ async function resumeOnce(client: Client, request: ResumeRequest): Promise<void>
   if (found) return takeUpAgain(client, found, only);
   if (state === "unknown") throw noSuchSweep(sweepId);
   throw new UnavailableError(
-    `${sweepId} is ${state}, and its results are not in this installation's store`,
-    "resume it where its worker keeps the results",
+    `${sweepId} is ${state}, and its results cannot be read from here`,
+    "they are where a worker keeps the results of its Temporal namespace: start it there",
   );
 }
 

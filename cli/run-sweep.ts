@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { withClient } from "#cli/client";
 import { followToEnd } from "#cli/follow-to-end";
 import { note, printData } from "#cli/output";
-import { findSweepRows } from "#cli/results";
+import { requireReadableResults } from "#cli/results";
 import { readSourceSha } from "#cli/source-sha";
 import { loadPlan } from "#cli/spec-file";
 import { requireWorkers, startSweep } from "#cli/sweep-client";
@@ -33,8 +33,7 @@ export async function runSweep(specName: string, options: RunOptions): Promise<n
   const plan = await loadPlan({ spec: specName, set, env: env?.split(","), limits: readLimits() });
   const { name, environments } = plan.spec;
   const sweepId = newSweepId(name, new Date(), randomBytes(3).toString("hex"));
-  // Results that cannot be read at the end are better refused now.
-  await findSweepRows(sweepId);
+  requireReadableResults();
 
   return withClient(async (client) => {
     await requireWorkers(client, new Set(environments.map(({ host }) => host)));

@@ -68,7 +68,7 @@ function sweepOptions(input: SweepInput) {
  * @throws {UnavailableError} Naming the queues that no worker polls.
  */
 export async function requireWorkers(client: Client, hosts: ReadonlySet<string>): Promise<void> {
-  const missing = await queuesWithoutPoller(client, [...hosts]);
+  const missing = await queuesWithoutPoller(client, { hosts: [...hosts] });
   if (missing.length === 0) return;
   const what = `no worker polls task queue${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
   throw new UnavailableError(what, "start one on that machine: meshbench up");
@@ -152,6 +152,20 @@ export interface RunView {
   readonly queue?: HostQueueView | undefined;
 }
 
+/** Where a run is measured. */
+export interface RunPlace {
+  readonly host: string;
+  readonly nodes: number;
+}
+
+/** @returns `undefined` where Temporal has no such run, or has it no longer. */
+export async function readRunPlace(client: Client, runId: string): Promise<RunPlace | undefined> {
+  const description = await ifFound(() => client.workflow.getHandle(runWorkflowId(runId)).describe());
+  const host = description?.typedSearchAttributes.get(HOST_ATTRIBUTE);
+  const nodes = description?.typedSearchAttributes.get(NODES_ATTRIBUTE);
+  return host === undefined || nodes === undefined ? undefined : { host, nodes };
+}
+
 /** @throws {NoAnswerError} */
 export function readRunView(client: Client, runId: string): Promise<RunView | undefined> {
   const handle = client.workflow.getHandle(runWorkflowId(runId));
@@ -166,6 +180,7 @@ export function readRunView(client: Client, runId: string): Promise<RunView | un
 }
 
 const HOST_ATTRIBUTE = defineSearchAttributeKey("MeshbenchHost" satisfies keyof typeof SEARCH_ATTRIBUTES, "KEYWORD");
+const NODES_ATTRIBUTE = defineSearchAttributeKey("MeshbenchNodes" satisfies keyof typeof SEARCH_ATTRIBUTES, "INT");
 
 /** An activity that has not said anything yet has empty details, or none. */
 function newestHeartbeat({ heartbeatDetails }: { heartbeatDetails?: { payloads?: Payload[] | null } | null }) {

@@ -23,7 +23,9 @@ export const statusOf = (state: SweepState): SweepRecord["status"] => STATUS_OF[
 export const isUnderWay = (status: SweepRecord["status"]): boolean => status === "OPEN" || status === "PAUSED";
 
 /** A sweep that was terminated could not write down its end: those that are under way in the store are asked for. */
-export async function readStatuses(sweeps: readonly SweepRecord[]): Promise<SweepRecord["status"][]> {
+export async function readStatuses(
+  sweeps: readonly Pick<SweepRecord, "sweepId" | "status">[],
+): Promise<SweepRecord["status"][]> {
   const stored = sweeps.map(({ status }) => status);
   if (!stored.some(isUnderWay)) return stored;
   const asked = await ifTemporalAnswers((client) =>

@@ -11,6 +11,7 @@ import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, readTemporalSettings } from "#worker/temporal-connection";
 import { readHostIds } from "#worker/limits";
+import { areResultsElsewhere } from "#worker/results";
 import { findProgram } from "#infra/console/commands";
 import type { Consent } from "#infra/console/consent";
 import { installPackages } from "#infra/console/packages";
@@ -106,12 +107,13 @@ async function startService(
 
 async function untilWorkerServes(installation: Installation): Promise<void> {
   const client = await connectClient(readTemporalSettings());
+  const wanted = { hosts: readHostIds(installation), store: !areResultsElsewhere(installation) };
   const deadline = performance.now() + WORKER_START_LIMIT_SEC * 1000;
   try {
     for (;;) {
       const worker = readLocalServices(installation)?.services.find(({ name }) => name === "worker");
       const pid = worker?.process?.pid;
-      if (pid !== undefined && (await queuesWithoutPoller(client, readHostIds(installation), pid)).length === 0) return;
+      if (pid !== undefined && (await queuesWithoutPoller(client, { ...wanted, workerPid: pid })).length === 0) return;
       const hasFailed = worker === undefined || worker.restarts >= DEATHS_ALLOWED || performance.now() > deadline;
       if (hasFailed) throw startFailure("worker", worker?.logFile ?? workerService(installation).logFile);
       await delay(POLL_MS);

@@ -10,6 +10,8 @@ export const STORE_QUEUE = "store";
 
 export const hostQueueName = (host: string) => `host-${host}`;
 export const hostWorkflowId = (host: string) => `host-${host}`;
+/** The inverse of `hostWorkflowId`. */
+export const hostOfWorkflow = (workflowId: string): string => workflowId.slice("host-".length);
 export const sweepWorkflowId = (sweepId: string) => `sweep-${sweepId}`;
 export const runWorkflowId = (runId: string) => `run-${runId}`;
 

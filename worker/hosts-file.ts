@@ -47,10 +47,14 @@ const guardsShape = z.strictObject({
   gap_ms: integer(200, 60_000).default(DEFAULT_GUARDS.gapMs),
 });
 
+/** One installation of all that share a Temporal namespace keeps the results; its worker is asked by the others. */
+const RESULTS_PLACES = ["here", "elsewhere"] as const;
+
 const fileShape = z.strictObject({
   hosts: z.record(z.string().regex(NAME_PATTERN, "a host id is [a-z0-9-]{2,32}"), hostShape),
   limits: limitsShape.prefault({}),
   guards: guardsShape.prefault({}),
+  results: z.enum(RESULTS_PLACES, "one of here, elsewhere").default("here"),
 });
 
 export type HostSettings = z.infer<typeof hostShape>;

@@ -51,8 +51,14 @@ export async function reapHere(
   }
 }
 
-/** What a worker does before it serves: a host that cannot be looked at now is looked at again by the schedule. */
-export async function reapAtStart(hosts: readonly HostDependencies[], store: ResultsStore): Promise<HostReaping[]> {
+/**
+ * What a worker does before it serves: a host that cannot be looked at now is looked at again by the schedule. So is the
+ * ledger that is elsewhere.
+ */
+export async function reapAtStart(
+  hosts: readonly HostDependencies[],
+  store: ResultsStore | undefined,
+): Promise<HostReaping[]> {
   return Promise.all(hosts.map((host) => reapOne(host, { isDryRun: false, store })));
 }
 

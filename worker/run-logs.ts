@@ -2,9 +2,9 @@
 
 import type { HostDependencies } from "#activities/host-dependencies";
 import { readNodeLogs } from "#activities/read-node-logs";
-import { BenchError, InputError } from "#model/errors";
-import { isRunId } from "#model/ids";
+import { BenchError } from "#model/errors";
 import { openHosts } from "#worker/hosts";
+import { readHostsFile } from "#worker/hosts-file";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { NO_TEMPORAL } from "#worker/temporal-view";
@@ -16,25 +16,23 @@ export interface NodeLog {
 
 /**
  * @param nodeIndex - Absent: all nodes.
- * @throws {InputError} Where this machine has none.
+ * @returns None where the hosts of this machine have none, or it has no hosts.
+ * @throws {UnavailableError} An engine that cannot be reached.
  */
-export async function readRunLogs(
+export async function readRunLogsHere(
   runId: string,
   nodeIndex?: number,
   installation: Installation = locateInstallation(),
 ): Promise<NodeLog[]> {
-  if (!isRunId(runId)) throw refusal(runId, "no run id", "meshbench status SWEEP shows them");
+  if (readHostsFile(installation.hostsFile) === undefined) return [];
   const hosts = openHosts(installation, NO_TEMPORAL);
   const logs: NodeLog[] = [];
   for (let index = nodeIndex ?? 1; ; index++) {
     const text = await readOne(hosts, { runId, nodeIndex: index });
-    if (text === undefined) break;
+    if (text === undefined) return logs;
     logs.push({ nodeIndex: index, text });
-    if (nodeIndex !== undefined) break;
+    if (nodeIndex !== undefined) return logs;
   }
-  if (logs.length > 0) return logs;
-  const kept = "they are kept of runs that failed or were disturbed, where those were measured";
-  throw refusal(runId, "no log of such a node is on this machine", kept);
 }
 
 async function readOne(
@@ -51,6 +49,3 @@ async function readOne(
   }
   return undefined;
 }
-
-const refusal = (runId: string, rule: string, hint: string): InputError =>
-  new InputError([{ field: "RUN", value: runId, rule, hint }]);

@@ -1,7 +1,9 @@
-/** Whether a worker serves the task queues. */
+/** Whether a worker serves the task queues, and which. */
 
+import { hostname } from "node:os";
 import type { Client } from "@temporalio/client";
 import proto from "@temporalio/proto";
+import { UnavailableError } from "#model/errors";
 import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
 
 /** A worker that polls asks at least this often. */
@@ -9,35 +11,63 @@ const RECENT_MS = 70_000;
 
 const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
 
-/**
- * @param workerPid - Only this worker counts: one that was killed stays listed for minutes.
- * @returns The queues that nobody has polled within the last minute.
- */
+interface WantedQueues {
+  readonly hosts: readonly string[];
+  /** Whether the results store has to be served; so unless said. */
+  readonly store?: boolean;
+  /** Only this worker counts: one that was killed stays listed for minutes. */
+  readonly workerPid?: number;
+}
+
+/** @returns The queues that nobody has polled within the last minute. */
 export async function queuesWithoutPoller(
   client: Client,
-  hosts: readonly string[],
-  workerPid?: number,
+  { hosts, store = true, workerPid }: WantedQueues,
 ): Promise<string[]> {
+  const activityQueues = [...(store ? [STORE_QUEUE] : []), ...hosts.map(hostQueueName)];
   const queues = [
     { name: WORKFLOW_QUEUE, type: TASK_QUEUE_TYPE_WORKFLOW },
-    ...[STORE_QUEUE, ...hosts.map(hostQueueName)].map((name) => ({ name, type: TASK_QUEUE_TYPE_ACTIVITY })),
+    ...activityQueues.map((name) => ({ name, type: TASK_QUEUE_TYPE_ACTIVITY })),
   ];
   const unpolled = await Promise.all(
     queues.map(async ({ name, type }) => {
-      const { pollers } = await client.workflowService.describeTaskQueue({
-        namespace: client.options.namespace,
-        taskQueue: { name },
-        taskQueueType: type,
-      });
-      const recentMs = Date.now() - RECENT_MS;
-      const isServing = (pollers ?? []).some(
-        ({ identity, lastAccessTime }) =>
-          Number(lastAccessTime?.seconds ?? 0) * 1000 > recentMs &&
-          // The SDK's identity of a worker: its pid, @, its host.
-          (workerPid === undefined || identity?.startsWith(`${workerPid}@`)),
-      );
+      const identities = await pollersOf(client, name, type);
+      // The SDK's identity of a worker: its pid, @, its host.
+      const isServing = identities.some((one) => workerPid === undefined || one.startsWith(`${workerPid}@`));
       return isServing ? [] : [name];
     }),
   );
   return unpolled.flat();
+}
+
+/**
+ * Who serves the results store: two that do not share it would each get a part of every sweep.
+ * @param identity - See `storeWorkerIdentity`.
+ * @throws {UnavailableError} Where somebody else does, or did a minute ago.
+ */
+export async function requireOnlyStore(client: Client, identity: string): Promise<void> {
+  const place = placeOf(identity);
+  const others = await pollersOf(client, STORE_QUEUE, TASK_QUEUE_TYPE_ACTIVITY);
+  const other = others.map(placeOf).find((one) => one !== place);
+  if (other === undefined) return;
+  throw new UnavailableError(
+    `the results of this Temporal namespace are kept at ${other} already`,
+    "say in hosts.yaml that they are elsewhere: results: elsewhere; or stop the worker there, and wait a minute",
+  );
+}
+
+/** Of a worker beside the results store: who it is, and which store it has. */
+export const storeWorkerIdentity = (resultsDir: string): string => `${process.pid}@${hostname()}:${resultsDir}`;
+
+const placeOf = (identity: string): string => identity.slice(identity.indexOf("@") + 1);
+
+/** @returns Identities of those who have polled it within the last minute. */
+async function pollersOf(client: Client, name: string, taskQueueType: number): Promise<string[]> {
+  const { namespace } = client.options;
+  const taskQueue = { name };
+  const { pollers } = await client.workflowService.describeTaskQueue({ namespace, taskQueue, taskQueueType });
+  const recentMs = Date.now() - RECENT_MS;
+  return (pollers ?? [])
+    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > recentMs)
+    .map(({ identity }) => identity ?? "");
 }

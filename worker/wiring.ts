@@ -12,9 +12,11 @@ import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { reapAtStart } from "#worker/reap";
 import { ensureReapSchedule } from "#worker/reap-schedule";
-import { openResultsStore } from "#worker/results";
+import { areResultsElsewhere, openResultsStore } from "#worker/results";
+import { requireOnlyStore, storeWorkerIdentity } from "#worker/task-queues";
 import { connectClient, ensureSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
 import { viewTemporal } from "#worker/temporal-view";
+import type { TemporalView } from "#worker/temporal-view";
 import { serve } from "#worker/worker";
 
 export { reapHere } from "#worker/reap";
@@ -30,29 +32,35 @@ export async function runWorker(installation: Installation = locateInstallation(
   await ensureSearchAttributes(client);
   const view = await viewTemporal(client);
   const hosts = openHosts(installation, view);
-  const store = openResultsStore(installation);
+  const store = areResultsElsewhere(installation) ? undefined : openResultsStore(installation);
   try {
     await reapBeforeServing(client, hosts, store);
     const activities = {
       hosts: new Map(hosts.map((dependencies) => [dependencies.host, createHostActivities(dependencies)])),
-      store: createStoreActivities({ store, incomingDir: join(installation.resultsDir, "incoming"), ...view }),
+      ...(store && { store: await storeService(client, store, installation, view) }),
       temporal: createTemporalActivities({ client }),
     };
     await serve(settings, activities, () => {
-      const names = hosts.map(({ host }) => host).join(", ");
-      process.stderr.write(`worker: serves host ${names} and the results store, by Temporal at ${settings.address}\n`);
+      const names = [...hosts.map(({ host }) => `host ${host}`), ...(store ? ["the results store"] : [])].join(", ");
+      process.stderr.write(`worker: serves ${names}, by Temporal at ${settings.address}\n`);
     });
   } finally {
-    store.close();
+    store?.close();
     await client.connection.close();
   }
+}
+
+async function storeService(client: Client, store: ResultsStore, { resultsDir }: Installation, view: TemporalView) {
+  const identity = storeWorkerIdentity(resultsDir);
+  await requireOnlyStore(client, identity);
+  return { identity, activities: createStoreActivities({ store, incomingDir: join(resultsDir, "incoming"), ...view }) };
 }
 
 /** What runs left while no worker was here, and from now on what they leave. */
 async function reapBeforeServing(
   client: Client,
   hosts: readonly HostDependencies[],
-  store: ResultsStore,
+  store: ResultsStore | undefined,
 ): Promise<void> {
   for (const { host, removed, failures, lostRunIds } of await reapAtStart(hosts, store)) {
     await ensureReapSchedule(client, host);

@@ -1,4 +1,4 @@
-/** The worker process: polls for workflows, for the activities of its hosts, and for those of the results store. */
+/** The worker process: polls for workflows, for the activities of its hosts, and for those of the results store it has. */
 
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
@@ -36,7 +36,8 @@ function logLine({ level, message, meta, timestampNanos }: LogEntry): void {
 
 export interface ServedActivities {
   readonly hosts: ReadonlyMap<string, HostActivities>;
-  readonly store: StoreActivities;
+  /** Where the results store is here. */
+  readonly store?: { readonly activities: StoreActivities; readonly identity: string };
   readonly temporal: TemporalActivities;
 }
 
@@ -63,12 +64,17 @@ export async function serve(
         // A dead worker's sticky queue is given up after this; the default of 10 s would be half of a recovery.
         stickyQueueScheduleToStartTimeout: "2 seconds",
       }),
-      Worker.create({
-        ...shared,
-        taskQueue: STORE_QUEUE,
-        activities: { ...store },
-        maxConcurrentActivityTaskExecutions: 4,
-      }),
+      ...(store === undefined
+        ? []
+        : [
+            Worker.create({
+              ...shared,
+              taskQueue: STORE_QUEUE,
+              identity: store.identity,
+              activities: { ...store.activities },
+              maxConcurrentActivityTaskExecutions: 4,
+            }),
+          ]),
       ...[...hosts].map(([host, activities]) =>
         Worker.create({
           ...shared,

@@ -3,4 +3,5 @@
 export { benchmarkRunWorkflow } from "#workflows/benchmark-run";
 export { hostQueueWorkflow } from "#workflows/host-queue";
 export { reapHostWorkflow } from "#workflows/reap-host";
+export { readNodeLogsWorkflow, readResultsWorkflow } from "#workflows/remote-reading";
 export { sweepWorkflow } from "#workflows/sweep";

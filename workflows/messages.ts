@@ -106,7 +106,9 @@ export interface SweepProgress {
   /** By the plan's estimate, the run under way counted as a whole. */
   readonly secLeft: number;
   readonly statusCounts: StatusCounts;
-  /** The run under way, if any: its workflow is `run-<runId>`. */
+  /** The runs under way, at most one on each host: their workflows are `run-<runId>`. */
+  readonly currentRunIds: readonly string[];
+  /** The one that began first. */
   readonly currentRunId?: string;
   /** The newest rows first, at most ten: enough for a follower that asks once a second. */
   readonly lastRows: readonly RunRow[];

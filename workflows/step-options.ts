@@ -117,6 +117,21 @@ export const storeActivities = (limit?: Duration): Proxies<StoreActivities> =>
     retry: RETRY_FOREVER,
   });
 
+/** Somebody waits for the answer at a terminal. */
+const READING = {
+  startToCloseTimeout: STORE_STEP_LIMIT,
+  scheduleToCloseTimeout: "30 seconds",
+  retry: { ...RETRY, maximumAttempts: 3 },
+} as const;
+
+export const resultsReading: Proxies<Pick<StoreActivities, "readResults">> = proxyActivities<StoreActivities>({
+  taskQueue: STORE_QUEUE,
+  ...READING,
+});
+
+export const logsReading = (host: string): Proxies<Pick<HostActivities, "readNodeLogs">> =>
+  hostActivities(host, READING);
+
 export const evidenceActivities = (): Proxies<StoreActivities> => storeActivities(COLLECT_LIMIT);
 
 /** Answered within a second; a worker that died over it is missed soon. */

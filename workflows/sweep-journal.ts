@@ -171,6 +171,7 @@ export class SweepJournal {
       isPaused: this.#isPaused,
       // Hosts measure beside each other, so the one with most before it decides.
       secLeft: Math.max(0, ...this.hosts.map((host) => this.secLeftOn(host))),
+      currentRunIds: [...this.#current],
       ...(currentRunId === undefined ? {} : { currentRunId }),
       lastRows: this.#lastRows,
     };

@@ -1,4 +1,4 @@
-/** `meshbench list`: all sweeps of this installation, newest first. */
+/** `meshbench list`: all sweeps of the results store, newest first. */
 
 import { Command } from "commander";
 import { alignColumns, printData } from "#cli/output";
@@ -12,14 +12,14 @@ export function listCommand(): Command {
       const sweeps = await listSweeps();
       const { readStatuses } = await import("#cli/sweep-status");
       const statuses = await readStatuses(sweeps.map(({ sweep }) => sweep));
-      const data = sweeps.map(({ sweep, rows }, i) => ({
+      const data = sweeps.map(({ sweep, runsRecorded, runsValid }, i) => ({
         sweep_id: sweep.sweepId,
         name: sweep.name,
         started_at: sweep.startedAt,
         status: statuses[i] ?? sweep.status,
         runs_planned: sweep.runsPlanned,
-        runs_recorded: rows.length,
-        runs_valid: rows.filter(({ status }) => status === "VALID").length,
+        runs_recorded: runsRecorded,
+        runs_valid: runsValid,
       }));
       const table = alignColumns([
         ["SWEEP", "STARTED", "STATUS", "PLANNED", "RECORDED", "VALID"],

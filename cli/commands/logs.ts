@@ -12,7 +12,7 @@ export function logsCommand(): Command {
     .option("--json", "print JSON")
     .action(async (runId: string, nodeText: string | undefined, { json = false }: { json?: boolean }) => {
       const node = nodeText === undefined ? undefined : parseNodeIndex(nodeText);
-      const { readRunLogs } = await import("#worker/run-logs");
+      const { readRunLogs } = await import("#cli/run-logs");
       const logs = await readRunLogs(runId, node);
       if (json) {
         const data = logs.map(({ nodeIndex, text }) => ({ run_id: runId, node: nodeIndex, text }));

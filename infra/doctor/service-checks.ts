@@ -100,7 +100,7 @@ async function lookAtSearchAttributes(client: Client): Promise<Finding> {
 
 async function lookAtWorker(installation: Installation, client: Client): Promise<Finding> {
   const hosts = readHostIds(installation);
-  const unserved = await queuesWithoutPoller(client, hosts);
+  const unserved = await queuesWithoutPoller(client, { hosts });
   return unserved.length === 0
     ? ok(`serves host ${hosts.join(", ")}`)
     : missing(`nobody serves ${unserved.join(", ")}`, UP);

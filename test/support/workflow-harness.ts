@@ -206,6 +206,7 @@ class FakeStore {
         this.settled.push(host);
         return { lostRunIds: [] };
       },
+      readResults: () => Promise.reject(new Error("nobody asks for results here")),
       saveRun: async ({ row }) => {
         this.rows.push(row);
         this.mirror?.saveRun(row);

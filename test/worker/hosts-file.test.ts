@@ -32,6 +32,7 @@ test("what the operator wrote is what comes out, limits have defaults", () => {
     hosts: { local: { secret_file: "secrets/host-local", docker: { endpoint: "unix:///var/run/docker.sock" } } },
     limits: { nodes: 64, runs: 100 },
     guards: { foreign_cpu_pct: DEFAULT_GUARDS.foreignCpuPct, quiet_wait_s: 60, gap_ms: 1000 },
+    results: "here",
   });
   expect(parseHostsFile("hosts: {}", "hosts.yaml").limits).toEqual({ nodes: 256, runs: 500 });
 });
@@ -55,6 +56,7 @@ test("without a file there are the defaults, and no claim to know the hosts", ()
 });
 
 const mistakes: [what: string, text: string, line: RegExp][] = [
+  ["results somewhere", `${GOOD}results: there\n`, /:6:1: results: got "there"; one of here, elsewhere/],
   ["an unknown key", GOOD.replace("limits:", "limitz:"), /hosts\.yaml:5:1: limitz: .*unknown key; did you mean limits/],
   ["an unknown key of a host", GOOD.replace("docker:", "dokcer:"), /:4:5: hosts\.local\.dokcer: .*did you mean docker/],
   ["a host id with a path", GOOD.replace("local:", '"../x":'), /got "\.\.\/x"; a host id is \[a-z0-9-\]\{2,32\}/],

@@ -6,7 +6,7 @@ import type { FailureKind, FailureParticulars } from "#model/errors";
 import type { Failure } from "#model/run";
 
 /** Kinds that may be over when the activity is tried again: the engine comes back, space is made. */
-const TRANSIENT: ReadonlySet<FailureKind> = new Set(["engine unavailable", "collect"]);
+const TRANSIENT: ReadonlySet<FailureKind> = new Set(["engine unavailable", "esxi unavailable", "collect"]);
 
 /**
  * A `BenchError` becomes an `ApplicationFailure` whose type is its kind and whose first detail is the `Failure`; it is

@@ -8,6 +8,7 @@ import { failureOfProgram, failureOfState } from "#activities/node-failure";
 import type { NodeProvider, NodeState } from "#activities/providers/provider";
 import { LateAnswerError, sleep, within } from "#activities/timing";
 import { BenchError } from "#model/errors";
+import type { FailureKind } from "#model/errors";
 import { masterIndexOf } from "#model/master";
 import { NODE_PHASES } from "#model/node-protocol";
 import type { NodePhase, NodeProgress } from "#model/node-protocol";
@@ -132,8 +133,7 @@ export class NodeWatch {
     try {
       return await within(timing.answerLimitMs, provider.inspectNodes(run, nodes));
     } catch (error) {
-      const isAway =
-        error instanceof LateAnswerError || (error instanceof BenchError && error.kind === "engine unavailable");
+      const isAway = error instanceof LateAnswerError || (error instanceof BenchError && AWAY.has(error.kind));
       if (!isAway) throw error;
       this.#engineWasAway = true;
       return undefined;
@@ -223,6 +223,9 @@ export class NodeWatch {
     return line ? maskSecrets(line).slice(0, LOG_LINE_LIMIT) : undefined;
   }
 }
+
+/** Of what makes and keeps nodes. */
+const AWAY: ReadonlySet<FailureKind> = new Set(["engine unavailable", "esxi unavailable"]);
 
 /** No packet gets there, whatever the node is doing. */
 const UNREACHABLE: ReadonlySet<unknown> = new Set(["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN"]);

@@ -39,6 +39,11 @@ export const FAILURES = {
   bug: { endsAs: "FAILED", retry: "never", hint: "report it with the run's log: meshbench logs RUN" },
   cancelled: { endsAs: "CANCELLED", retry: "never", hint: "resume it: meshbench resume SWEEP" },
   capacity: { endsAs: "FAILED", retry: "never", hint: "use fewer nodes, less memory per node, or another host" },
+  "certificate changed": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "if the host's owner changed it, write the new thumbprint into hosts.yaml; else somebody is in between",
+  },
   clock: { endsAs: "INVALID", retry: "fresh-run", hint: "check the host's clock source and time daemon" },
   collect: { endsAs: "FAILED", retry: "fresh-run", hint: "free space for the results, then: meshbench collect RUN" },
   "db crash": {
@@ -59,6 +64,16 @@ export const FAILURES = {
   },
   "disk full": { endsAs: "INVALID", retry: "fresh-run", hint: "raise the environment's ram_disk" },
   dns: { endsAs: "FAILED", retry: "fresh-run", hint: "use `resolve: addresses`, or mend the resolver named" },
+  "esxi refused": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "the host named does not take this as it is; docs/own-lab.md says what it needs",
+  },
+  "esxi unavailable": {
+    endsAs: "FAILED",
+    retry: "fresh-run",
+    hint: "see that the host named answers: govc about",
+  },
   "engine restart": { endsAs: "INVALID", retry: "fresh-run", hint: "keep the engine from restarting during runs" },
   "engine unavailable": { endsAs: "FAILED", retry: "fresh-run", hint: "meshbench doctor names what is missing" },
   fenced: {
@@ -73,16 +88,31 @@ export const FAILURES = {
     hint: "Temporal lost the run's history; meshbench reap cleans up",
   },
   image: { endsAs: "FAILED", retry: "never", hint: "build or load it: meshbench image build" },
+  "licence read-only": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "a free ESXi lets programs only look; an evaluation or paid licence is needed",
+  },
   "load burst": {
     endsAs: "SUSPECT",
     retry: "never",
     hint: "other work ran on the host for a part of the main loop; the data is proven",
+  },
+  "login refused": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "check username, password_file and permissions of the host in hosts.yaml; docs/own-lab.md lists them",
   },
   "master lost": { endsAs: "INVALID", retry: "fresh-run", hint: "read the master's log: meshbench logs RUN NODE" },
   "name taken": {
     endsAs: "FAILED",
     retry: "never",
     hint: "a foreign container has this name; remove or rename it yourself",
+  },
+  "no address": {
+    endsAs: "FAILED",
+    retry: "fresh-run",
+    hint: "see that the VM's network has DHCP, and that VMware Tools run in it",
   },
   "no provider": {
     endsAs: "FAILED",

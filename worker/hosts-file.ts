@@ -12,6 +12,7 @@ import { isSecretKey } from "#model/inert-input";
 import { NODES_MOST } from "#model/node-tables";
 import { DEFAULT_LIMITS } from "#model/spec-schema";
 import { suggest } from "#model/suggest";
+import { esxiShape } from "#worker/esxi-settings";
 import { readPrivateFile } from "#worker/private-file";
 
 const NOT_SHOWN = "(not shown)";
@@ -24,6 +25,7 @@ const hostShape = z.strictObject({
   /** Relative to hosts.yaml. Every run's passwords are derived from its content. */
   secret_file: z.string("must be the path of a secret file 0600").min(1, "must be the path of a secret file 0600"),
   docker: z.strictObject({ endpoint }).optional(),
+  esxi: esxiShape.optional(),
 });
 
 function integer(min: number, max: number) {

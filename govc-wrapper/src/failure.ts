@@ -1,0 +1,79 @@
+/** What govc's way of failing means. Its exit code is 1 for everything; what it printed has to say the rest. */
+
+import type { GovcErrorKind } from "./govc-error.ts";
+
+/** vSphere's fault types by what follows from them; the first that fits counts. */
+const FAULT_KINDS: readonly (readonly [RegExp, GovcErrorKind])[] = [
+  [/^InvalidLogin$/, "login refused"],
+  [/^NotAuthenticated$/, "unauthenticated"],
+  [/^NoPermission$/, "no permission"],
+  [/^(RestrictedVersion|LicenseExpired|FeatureRequirementsNotMet|NotEnoughLicenses)$/, "licence read-only"],
+  [/^(NotSupported|MethodNotFound|NotImplemented)$/, "not supported"],
+  [/(DuplicateName|AlreadyExists|AlreadyBeingManaged)$/, "already exists"],
+  [/NotFound$/, "not found"],
+  [/^(InvalidPowerState|InvalidState|InvalidHostState|SnapshotFault|VmConfigFault)$/, "wrong state"],
+  [/^(NoDiskSpace|FileTooLarge|Insufficient\w*|NumVirtualCpus\w*|MemorySize\w*|\w*LimitExceeded)$/, "no capacity"],
+  [
+    /^(ResourceInUse|TaskInProgress|ConcurrentAccess|FileLocked|(Tools|GuestOperations)Unavailable|HostCommunication)$/,
+    "busy",
+  ],
+  [/^(HostNotConnected|HostNotReachable|HostConnectFault|Timedout|RequestCanceled)$/, "busy"],
+  [/^Invalid\w*$/, "invalid argument"],
+];
+
+/** What govc says without a fault's type, or the host in its sentence; the first that fits counts. */
+const TEXT_KINDS: readonly (readonly [RegExp, GovcErrorKind])[] = [
+  // First: the usage text has words of all sorts in it.
+  [/^Usage: |flag provided but not defined|^flag: help requested/m, "usage"],
+  [/thumbprint does not match/, "certificate changed"],
+  [/x509:|tls: failed to verify|certificate signed by unknown/, "certificate untrusted"],
+  [/Login failure|incorrect user name or password/i, "login refused"],
+  [/session is not authenticated|NotAuthenticated/i, "unauthenticated"],
+  [/[Cc]urrent license or ESXi version prohibits/, "licence read-only"],
+  [/Permission to perform this operation was denied/, "no permission"],
+  [
+    /connection re(?:fused|set)|broken pipe|no such host|no route to host|network is unreachable|i\/o timeout|TLS handshake timeout|server gave HTTP response|connection timed out|server misbehaving|\b50[0234]\b|\bEOF\s*$/,
+    "unreachable",
+  ],
+  [/already exists/, "already exists"],
+  [/resolves to multiple|matches multiple/, "ambiguous"],
+  [/not found|no such VM|could not be found|has already been deleted/, "not found"],
+  [/version specific feature not supported|not supported on|does not implement/, "not supported"],
+];
+
+export interface FailureText {
+  readonly kind: GovcErrorKind;
+  readonly fault?: string;
+  /** One line for people. */
+  readonly message: string;
+}
+
+/** @param stderr - Of a govc that ended with another code than 0; with `-xml` it names the fault's type. */
+export function classifyFailure(stderr: string): FailureText {
+  const fault = /XMLSchema-instance:type="([A-Za-z]+)"/.exec(stderr)?.[1];
+  const message = sentenceOf(stderr, fault);
+  if (fault !== undefined) {
+    return { kind: kindOf(fault, FAULT_KINDS) ?? kindOf(stderr, TEXT_KINDS) ?? "failed", fault, message };
+  }
+  return { kind: kindOf(stderr, TEXT_KINDS) ?? "failed", message };
+}
+
+/** With `-json` govc prints a fault without its type. */
+export function isUntypedFault(stderr: string): boolean {
+  return /^\s*\{/.test(stderr);
+}
+
+function kindOf(text: string, kinds: typeof TEXT_KINDS): GovcErrorKind | undefined {
+  return kinds.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+const LOCALIZED = [/<localizedMessage>([^<]+)</, /<faultstring>([^<]+)</, /"localizedMessage":"([^"]+)"/];
+
+/** The host's own sentence, else what govc says, without the program's path before it. */
+function sentenceOf(stderr: string, fault: string | undefined): string {
+  const localized = LOCALIZED.map((pattern) => pattern.exec(stderr)?.[1]).find((text) => text !== undefined);
+  const firstLine = stderr.trim().split("\n", 1)[0] ?? "";
+  const sentence = localized ?? firstLine.replace(/^(?:\S*\/)?govc: /, "");
+  const text = sentence.length > 300 ? `${sentence.slice(0, 299)}…` : sentence;
+  return fault === undefined || text.includes(fault) ? text : `${text} (${fault})`;
+}

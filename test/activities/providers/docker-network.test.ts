@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { DockerEngine } from "#activities/providers/docker-engine";
 import { freeSubnets } from "#activities/providers/address-pool";
 import { ensureNetwork } from "#activities/providers/docker-network";
-import { formatSubnet, parseSubnet } from "#activities/providers/ipv4";
+import { formatSubnet } from "#activities/providers/ipv4";
 import type { Subnet } from "#activities/providers/ipv4";
 import { LABEL } from "#model/ids";
 

@@ -12,6 +12,8 @@ import { parseProperties } from "./vm.ts";
 export interface DatastoreInfo {
   readonly ref: DatastoreRef;
   readonly name: string;
+  /** Such as `ds:///vmfs/volumes/5c1a…/`: the same for whoever uses it, by whatever host. */
+  readonly url: string;
   readonly capacityBytes: number;
   readonly freeBytes: number;
   readonly isAccessible: boolean;
@@ -27,7 +29,7 @@ export interface DatastorePath {
 const DATASTORE = z.object({
   ref: z.templateLiteral(["Datastore:", z.string()]),
   name: z.string(),
-  summary: z.object({ capacity: z.number(), freeSpace: z.number(), accessible: z.boolean() }),
+  summary: z.object({ url: z.string(), capacity: z.number(), freeSpace: z.number(), accessible: z.boolean() }),
 });
 
 const LISTING = listOf(z.object({ file: listOf(z.object({ path: z.string() })) }));
@@ -46,8 +48,8 @@ export class DatastoreCalls {
     const found = await collectAll(this.#caller, "Datastore", ["name", "summary"], call);
     return found.map((properties) => {
       const { ref, name, summary } = parseProperties(DATASTORE, properties);
-      const { capacity: capacityBytes, freeSpace: freeBytes, accessible: isAccessible } = summary;
-      return { ref, name: decodeName(name), capacityBytes, freeBytes, isAccessible };
+      const { url, capacity: capacityBytes, freeSpace: freeBytes, accessible: isAccessible } = summary;
+      return { ref, name: decodeName(name), url, capacityBytes, freeBytes, isAccessible };
     });
   }
 

@@ -25,6 +25,8 @@ export interface VmInfo {
   /** `[datastore] folder/name.vmx` */
   readonly vmxPath: string | undefined;
   readonly extraConfig: Readonly<Record<string, string>>;
+  /** What people read about it. */
+  readonly annotation: string;
   /** Names, from the root of the tree on; several may be equal. */
   readonly snapshots: readonly string[];
   /** What VMware Tools report: of all network cards, of both families. */
@@ -36,7 +38,7 @@ export interface VmInfo {
 }
 
 const POWER_STATE = z.enum(["poweredOn", "poweredOff", "suspended"]);
-const OPTION = z.object({ key: z.string(), value: z.unknown().optional() });
+const OPTION = z.object({ key: z.string(), value: z.coerce.string() });
 interface SnapshotTree {
   name: string;
   childSnapshotList: SnapshotTree[];
@@ -58,6 +60,7 @@ const VM = z.object({
   "config.hardware.numCPU": maybe(z.number()),
   "config.hardware.memoryMB": maybe(z.number()),
   "config.extraConfig": listOf(OPTION),
+  "config.annotation": maybe(z.string()),
   "runtime.powerState": POWER_STATE,
   "runtime.host": maybe(refTo<"HostSystem">()),
   parent: maybe(refTo<"Folder">()),
@@ -81,7 +84,8 @@ function toVmInfo(properties: Properties): VmInfo {
     cpus: vm["config.hardware.numCPU"],
     memoryMib: vm["config.hardware.memoryMB"],
     vmxPath: vm["config.files.vmPathName"],
-    extraConfig: Object.fromEntries(vm["config.extraConfig"].map(({ key, value }) => [key, String(value ?? "")])),
+    extraConfig: Object.fromEntries(vm["config.extraConfig"].map(({ key, value }) => [key, value])),
+    annotation: vm["config.annotation"] ?? "",
     snapshots: (vm.snapshot?.rootSnapshotList ?? []).flatMap(namesOf),
     addresses: [...new Set(addresses)],
     tools: vm["guest.toolsRunningStatus"],
@@ -123,6 +127,8 @@ export interface NewVm extends Placement {
   readonly firmware?: "bios" | "efi";
   /** Such as `vmx-13`, or the release that brought it, such as `6.5`. */
   readonly hardwareVersion?: string;
+  /** The one thing about a VM that can be said with its creation: extraConfig comes later. */
+  readonly annotation?: string;
 }
 
 export interface VmClone extends Placement {
@@ -134,6 +140,8 @@ export interface VmClone extends Placement {
   readonly cpus?: number;
   readonly memoryMib?: number;
   readonly network?: NetworkRef;
+  /** See `NewVm`; the source's own by default. */
+  readonly annotation?: string;
 }
 
 export interface VmChange {
@@ -200,6 +208,7 @@ export class VmCalls {
       "net.adapter": vm.networkAdapter,
       firmware: vm.firmware,
       version: vm.hardwareVersion,
+      annotation: vm.annotation,
       ...(vm.disk && {
         disk: checkDatastorePath("vm.create", vm.disk.path),
         "disk-datastore": checkRef("vm.create", vm.disk.datastore, "Datastore"),
@@ -224,6 +233,7 @@ export class VmCalls {
       c: clone.cpus,
       m: clone.memoryMib,
       net: clone.network,
+      annotation: clone.annotation,
     };
     const command = { name: "vm.clone", flags, operands: [name], isRepeatable: false };
     await this.#write(command, { timeoutMs: COPY_TIMEOUT_MS, ...call });

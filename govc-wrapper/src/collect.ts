@@ -5,7 +5,7 @@ import type { Caller } from "./caller.ts";
 import type { CallOptions } from "./options.ts";
 import type { ObjectType, Ref } from "./references.ts";
 
-export const MANAGED_OBJECT = z
+const MANAGED_OBJECT = z
   .object({ type: z.string(), value: z.string() })
   .transform(({ type, value }) => `${type}:${value}`);
 

@@ -67,13 +67,23 @@ function kindOf(text: string, kinds: typeof TEXT_KINDS): GovcErrorKind | undefin
   return kinds.find(([pattern]) => pattern.test(text))?.[1];
 }
 
-const LOCALIZED = [/<localizedMessage>([^<]+)</, /<faultstring>([^<]+)</, /"localizedMessage":"([^"]+)"/];
+/** What the host says in a sentence, where it does: it may be empty, or the simulator's name of a type. */
+const SENTENCES = [/<localizedMessage>([^<]+)</, /<faultstring>([^<]+)</, /"localizedMessage":"([^"]+)"/];
 
-/** The host's own sentence, else what govc says, without the program's path before it. */
+/** The host's own sentence, else the fault's type, else what govc says, without the program's path before it. */
 function sentenceOf(stderr: string, fault: string | undefined): string {
-  const localized = LOCALIZED.map((pattern) => pattern.exec(stderr)?.[1]).find((text) => text !== undefined);
-  const firstLine = stderr.trim().split("\n", 1)[0] ?? "";
-  const sentence = localized ?? firstLine.replace(/^(?:\S*\/)?govc: /, "");
-  const text = sentence.length > 300 ? `${sentence.slice(0, 299)}…` : sentence;
-  return fault === undefined || text.includes(fault) ? text : `${text} (${fault})`;
+  const found = SENTENCES.map((pattern) => pattern.exec(stderr)?.[1]).find((text) => text?.includes(" "));
+  const own = fault ?? (stderr.trim().split("\n", 1)[0] ?? "").replace(/^(?:\S*\/)?govc: /, "");
+  const text = found === undefined ? own : decodeEntities(found);
+  const sentence = text.length > 300 ? `${text.slice(0, 299)}…` : text;
+  return found === undefined || fault === undefined ? sentence : `${sentence} (${fault})`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
+
+function decodeEntities(text: string): string {
+  return text
+    .replaceAll(/&#x([0-9a-f]{1,5});/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
+    .replaceAll(/&#(\d{1,6});/g, (_, digits: string) => String.fromCodePoint(Number(digits)))
+    .replaceAll(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? "");
 }

@@ -8,10 +8,11 @@ import type { DockerEngine } from "#activities/providers/docker-engine";
 import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool";
 import type { RunNetwork } from "#activities/providers/docker-network";
 import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
+import { deadlineVariable, stableVariables } from "#activities/providers/node-variables";
+import type { NodeVariables } from "#activities/providers/node-variables";
 import type { NodeSpec } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
 import { nodeHostname } from "#model/ids";
-import { NODE_ENV } from "#model/node-protocol";
 import type { RunSpec } from "#model/run";
 
 const MIB = 1024 * 1024;
@@ -38,14 +39,10 @@ export function describeContainer(run: RunSpec, node: NodeSpec, network: RunNetw
   const options = {
     ...stable,
     name,
-    Env: [...(stable.Env ?? []), `${NODE_ENV.deadlineSec}=${secondsUntil(node.deadlineAt, now)}`],
+    Env: [...(stable.Env ?? []), ...formatVariables(deadlineVariable(node, now))],
     Labels: { ...stable.Labels, [CONFIG_LABEL]: config },
   };
   return { name, runId: run.runId, node, options };
-}
-
-function secondsUntil(deadlineAt: string, now: Date): number {
-  return Math.max(1, Math.ceil((Date.parse(deadlineAt) - now.getTime()) / 1000));
 }
 
 function stableOptions(run: RunSpec, node: NodeSpec, network: RunNetwork): ContainerCreateOptions {
@@ -54,7 +51,7 @@ function stableOptions(run: RunSpec, node: NodeSpec, network: RunNetwork): Conta
   return {
     Image: environment.imageDigest,
     Hostname: hostname,
-    Env: environmentVariables(run, node),
+    Env: formatVariables(stableVariables(run, node)),
     Labels: {
       ...labelsOf({ runId, host: environment.host, deadlineAt: node.deadlineAt, nodeIndex: node.index }),
     },
@@ -67,18 +64,8 @@ function stableOptions(run: RunSpec, node: NodeSpec, network: RunNetwork): Conta
   };
 }
 
-function environmentVariables({ runId, point }: RunSpec, { index, workerVerifier, sizing }: NodeSpec): string[] {
-  const variables = {
-    [NODE_ENV.runId]: runId,
-    [NODE_ENV.nodeIndex]: index,
-    [NODE_ENV.workerVerifier]: workerVerifier,
-    [NODE_ENV.bufferPoolMib]: sizing.bufferPoolMib,
-    [NODE_ENV.redoLogMib]: sizing.redoLogMib,
-    [NODE_ENV.heapTableMib]: sizing.heapTableMib,
-    ...(point.resolve === "reverse" && { [NODE_ENV.reverseLookups]: 1 }),
-  };
-  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
-}
+const formatVariables = (variables: NodeVariables): string[] =>
+  Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 
 function hostConfig({ point, environment }: RunSpec, { sizing }: NodeSpec, network: RunNetwork): HostConfig {
   const ramDiskMib = environment.ramDiskMib ?? sizing.ramDiskMib;

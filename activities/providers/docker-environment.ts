@@ -1,6 +1,5 @@
 /** What a Docker environment turned out to be: its image, pinned by id, and the facts of its engine and machine. */
 
-import { readFile } from "node:fs/promises";
 import { release } from "node:os";
 import type Docker from "dockerode";
 import type { ImageInspectInfo } from "dockerode";
@@ -8,6 +7,8 @@ import { IMAGE_LABEL } from "#activities/image/node-image";
 import { isStatus } from "#activities/providers/docker-engine";
 import { readNeighbourLimit } from "#activities/neighbour-table";
 import type { DockerEngine } from "#activities/providers/docker-engine";
+import { factsByName, neighbourFacts, processorFacts, readProcessor } from "#activities/providers/machine-facts";
+import type { Processor } from "#activities/providers/machine-facts";
 import { BenchError } from "#model/errors";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 import type { PreparedEnvironment } from "#model/run";
@@ -30,12 +31,6 @@ interface EngineInfo {
   readonly ServerVersion: string;
 }
 
-/** The processor as this machine sees it. */
-export interface Processor {
-  readonly model: string;
-  readonly isVirtual: boolean;
-}
-
 /**
  * @param imageTag - The image of this checkout, for environments that name none.
  * @throws {BenchError} `image`, `protocol`, `engine unavailable`.
@@ -53,16 +48,15 @@ export async function prepareDockerEnvironment(
   requireFit(image, environment, version.Arch);
   const isHere = isLocal(engine.docker, info);
   const processor = isHere ? await readProcessor() : undefined;
-  const neighbourLimit = isHere ? await readNeighbourLimit() : undefined;
   return {
     ...environment,
     imageDigest: image.Id,
     isolation: isolationOn(processor),
-    facts: sortByName({
+    facts: factsByName({
       ...engineFacts(info, version.Arch),
       ...imageFacts(image),
       ...processorFacts(processor),
-      neighbour_limit: neighbourLimit === undefined ? "unknown" : String(neighbourLimit),
+      ...neighbourFacts(isHere ? await readNeighbourLimit() : undefined),
     }),
   };
 }
@@ -116,18 +110,6 @@ function isLocal(docker: Docker, info: EngineInfo): boolean {
 const isolationOn = (processor: Processor | undefined): Isolation =>
   processor?.isVirtual ? "container-in-vm" : "container";
 
-async function readProcessor(): Promise<Processor | undefined> {
-  return parseProcessor(await readFile("/proc/cpuinfo", "utf8"));
-}
-
-/** @returns `undefined` where the processor has no flags that tell, as on ARM. */
-export function parseProcessor(cpuinfo: string): Processor | undefined {
-  const flags = /^flags\s*: (.*)$/m.exec(cpuinfo)?.[1]?.split(" ");
-  if (!flags) return undefined;
-  const model = /^model name\s*: (.*)$/m.exec(cpuinfo)?.[1] ?? "unknown";
-  return { model, isVirtual: flags.includes("hypervisor") };
-}
-
 function engineFacts(info: EngineInfo, architecture: string): Record<string, string> {
   return {
     architecture,
@@ -151,11 +133,3 @@ function imageFacts({ Id, Config }: ImageInspectInfo): Record<string, string> {
   const labels = Object.entries(IMAGE_LABEL).map(([name, label]) => [`image_${name}`, Config.Labels?.[label] ?? ""]);
   return { image: Id, ...Object.fromEntries(labels) };
 }
-
-function processorFacts(processor: Processor | undefined): Record<string, string> {
-  if (!processor) return { virtualisation: "unknown" };
-  return { cpu_model: processor.model, virtualisation: processor.isVirtual ? "hypervisor" : "none" };
-}
-
-const sortByName = (facts: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(facts).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -38,6 +38,10 @@ const CONNECT = `require("node:net").connect({ host: process.argv[1], port: 1, t
 const answerOf = (namespace: string, address: string): string =>
   inNamespace(namespace, process.execPath, "-e", CONNECT, address).trim();
 
+/** All rules of the machine, as iptables shows them. */
+const rules = (): string =>
+  ["nat", "filter"].map((table) => execFileSync("iptables", ["-t", table, "-S"], { encoding: "utf8" })).join("");
+
 const namespacesOf = (runId: string): string[] => readdirSync("/run/netns").filter((name) => name.includes(runId));
 
 test("nodes reach each other and the machine, past the machine's own rules for what it forwards", async () => {
@@ -102,8 +106,6 @@ test("a virtual machine's tap is at the bridge, once", async () => {
 test("an open network's rules go with it", async () => {
   const wanted = newNetwork({ isOpen: true });
   await networks.ensure(wanted, signal);
-  const rules = () =>
-    ["nat", "filter"].map((table) => execFileSync("iptables", ["-t", table, "-S"], { encoding: "utf8" })).join("");
   expect(rules().split(wanted.runId)).toHaveLength(4);
   await networks.remove(wanted.runId, HOST);
   expect(rules()).not.toContain(wanted.runId);

@@ -7,12 +7,13 @@ export function imageCommand(): Command {
   const image = new Command("image").description("what nodes run");
   image
     .command("build")
-    .description("build this version's node image, unless the engine has it")
+    .description("build this version's node image or VM disk, unless it is there")
     .addOption(
       new Option("--for <provider>", "where nodes will run").choices(["docker", "qemu", "esxi"]).default("docker"),
     )
-    .option("--json", "print {tag, digest, built}")
-    .action(async (options: { for: string; json?: boolean }) =>
+    .option("--yes", "install packages that are missing without asking")
+    .option("--json", "print {tag, digest, built}; of a VM disk {path, digest, kernel, built}")
+    .action(async (options: { for: string; yes?: boolean; json?: boolean }) =>
       runInfraScript("node-image/build", toFlags({ ...options, for: [options.for] })),
     );
   return image;

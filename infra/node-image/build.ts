@@ -1,24 +1,28 @@
 #!/usr/bin/env node
 /**
- * Builds the node image of this checkout and gives it to the Docker engine.
+ * Builds the node image of this checkout and gives it to the Docker engine, or the disk that VMs boot.
  *
- *     node infra/node-image/build.ts [--for docker] [--json]
+ *     node infra/node-image/build.ts [--for docker|qemu|esxi] [--yes] [--json]
  *
- * Progress goes to stderr; stdout gets the tag and digest. Exit codes as everywhere: 2 usage, 5 no engine.
+ * Progress goes to stderr; stdout says what was made. Exit codes as everywhere: 2 usage, 5 no engine, or no place to build.
  */
 
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import Docker from "dockerode";
 import { IMAGE_LABEL, type NodeImageInputs, readNodeImageInputs } from "#activities/image/node-image";
+import { VM_DISK_FILE, VM_DISK_KINDS } from "#activities/image/vm-disk";
+import type { VmDiskKind } from "#activities/image/vm-disk";
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
+import type { Consent } from "#infra/console/consent";
 import { Steps } from "#infra/console/steps";
 import { askEngine } from "#infra/engine/engine";
 import { requireSameEngine } from "#infra/engine/same-engine";
 import { type ImageDescription, nodeLayers, packImage } from "#infra/node-image/layers";
-import { readNodeRuntime } from "#infra/node-image/node-runtime";
+import { readNodeFiles } from "#infra/node-image/node-files";
 import { ensureRootfs } from "#infra/node-image/rootfs";
+import { ensureVmDisk } from "#infra/node-image/vm-disk";
 import { EXIT, InputError, UnavailableError } from "#model/errors";
 import { DATABASE_PORT, PROTOCOL_VERSION } from "#model/node-protocol";
 import { locateInstallation } from "#worker/installation";
@@ -53,28 +57,17 @@ async function makeParts(inputs: NodeImageInputs, docker: Docker, steps: Steps):
   const cacheDir = join(locateInstallation().cache, "node-image");
   await mkdir(cacheDir, { recursive: true });
   const rootfs = await ensureRootfs({ digest: rootfsDigest, schema, architecture, cacheDir }, docker, steps);
-  const runtime = await steps.run(`Node ${nodeVersion} for ${architecture}`, (step) =>
-    readNodeRuntime({ version: nodeVersion, architecture, cacheDir }, step),
-  );
+  const files = await readNodeFiles(inputs, { architecture, cacheDir, steps });
   const labels = {
     [IMAGE_LABEL.inputs]: inputs.digest,
     [IMAGE_LABEL.protocol]: String(PROTOCOL_VERSION),
     [IMAGE_LABEL.database]: rootfs.database,
     [IMAGE_LABEL.node]: nodeVersion,
   };
-  const top = nodeLayers({
-    runtime,
-    init: await readScript("init.sh"),
-    vmConfig: await readScript("vm-config.sh"),
-    program: inputs.program,
-    prepareData: await readScript("prepare-data.sh"),
-    mysqlSchema: Buffer.from(inputs.mysqlSchema),
-  });
+  const top = nodeLayers(files);
   const layers = [{ tarFile: rootfs.tarFile }, ...top];
   return { tag: inputs.tag, architecture, labels, databasePort: DATABASE_PORT, layers };
 }
-
-const readScript = (name: string) => readFile(join(import.meta.dirname, name));
 
 /** @returns The engine's id of the image with these inputs. */
 async function findImage(docker: Docker, { tag, digest }: NodeImageInputs): Promise<string | undefined> {
@@ -96,23 +89,38 @@ async function loadImage(docker: Docker, image: NodeJS.ReadableStream): Promise<
 
 async function main(): Promise<number> {
   const program = new Command("build.ts")
-    .addOption(new Option("--for <provider>").choices(["docker", "qemu", "esxi"]).default("docker"))
+    .addOption(new Option("--for <provider>").choices(["docker", ...VM_DISK_KINDS]).default("docker"))
+    .option("--yes", "install the packages that are missing without asking")
     .option("--json", "print one JSON document on stdout")
     .exitOverride();
   try {
-    const options = program.parse().opts<{ for: string; json?: boolean }>();
-    if (options.for !== "docker") {
-      const rule = "VM disks are not in this version; nodes run on docker";
-      throw new InputError([{ field: "--for", value: options.for, rule }]);
-    }
-    requireSameEngine(locateInstallation());
-    const image = await ensureNodeImage();
-    const text = `${image.tag} ${image.digest} ${image.built ? "built" : "is there already"}`;
-    process.stdout.write(`${options.json ? JSON.stringify(image) : text}\n`);
+    const options = program.parse().opts<{ for: "docker" | VmDiskKind; yes?: boolean; json?: boolean }>();
+    const consent = { isGiven: options.yes ?? false };
+    const made = options.for === "docker" ? await makeNodeImage() : await makeVmDisk(options.for, consent);
+    const text = `${Object.values(made.shown).join(" ")} ${made.built ? "built" : "is there already"}`;
+    process.stdout.write(`${options.json ? JSON.stringify({ ...made.shown, built: made.built }) : text}\n`);
     return EXIT.ok;
   } catch (error) {
     return explain(error);
   }
+}
+
+/** What is printed of it, in this order. */
+interface Made {
+  readonly shown: Readonly<Record<string, string>>;
+  readonly built: boolean;
+}
+
+async function makeNodeImage(): Promise<Made> {
+  requireSameEngine(locateInstallation());
+  const { tag, digest, built } = await ensureNodeImage();
+  return { shown: { tag, digest }, built };
+}
+
+async function makeVmDisk(kind: VmDiskKind, consent: Consent): Promise<Made> {
+  const { disk, built } = await ensureVmDisk(kind, { cache: locateInstallation().cache, consent, steps: new Steps() });
+  const path = kind === "esxi" ? join(disk.dir, VM_DISK_FILE.appliance) : disk.dir;
+  return { shown: { path, digest: disk.id, kernel: disk.kernel }, built };
 }
 
 function explain(error: unknown): number {

@@ -9,16 +9,20 @@ import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
 
 /** Files keep no time of their own: the same content is the same layer. */
-const EPOCH = new Date("2026-01-01T00:00:00Z");
+export const EPOCH = new Date("2026-01-01T00:00:00Z");
 
-interface LayerFile {
+export interface LayerFile {
   readonly path: string;
   readonly mode: number;
   readonly content: Uint8Array;
 }
 
+interface FileLayer {
+  readonly files: readonly LayerFile[];
+}
+
 /** A layer as an uncompressed tar: a file, or one made here. */
-export type Layer = { readonly tarFile: string } | { readonly files: readonly LayerFile[] };
+export type Layer = { readonly tarFile: string } | FileLayer;
 
 export interface ImageDescription {
   readonly tag: string;
@@ -43,7 +47,7 @@ export interface NodeFiles {
   readonly mysqlSchema: Uint8Array;
 }
 
-export function nodeLayers({ runtime, init, vmConfig, program, prepareData, mysqlSchema }: NodeFiles): Layer[] {
+export function nodeLayers({ runtime, init, vmConfig, program, prepareData, mysqlSchema }: NodeFiles): FileLayer[] {
   return [
     { files: [{ path: "usr/local/bin/node", mode: 0o755, content: runtime }] },
     {

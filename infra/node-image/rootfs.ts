@@ -9,6 +9,7 @@ import type { Steps } from "#infra/console/steps";
 import { buildInDebianContainer } from "#infra/node-image/debian-container";
 import { nodeArchitecture } from "#infra/node-image/node-runtime";
 import { removeStaleParts } from "#infra/node-image/stale-parts";
+import { UnavailableError } from "#model/errors";
 
 export interface Rootfs {
   readonly tarFile: string;
@@ -27,7 +28,11 @@ export interface RootfsRequest {
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps: Steps): Promise<Rootfs> {
+/**
+ * @param docker - For machines that cannot unpack Debian packages themselves.
+ * @throws {UnavailableError} This is one of them, and there is no engine.
+ */
+export async function ensureRootfs(request: RootfsRequest, docker: Docker | undefined, steps: Steps): Promise<Rootfs> {
   const tarFile = join(request.cacheDir, `rootfs-${request.architecture}-${request.digest.slice(0, 16)}.tar`);
   const kept = await readRootfs(tarFile);
   if (kept) {
@@ -36,6 +41,8 @@ export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps
   }
   await mkdir(request.cacheDir, { recursive: true });
   const obstacle = await whyNotHere(request.architecture);
+  if (obstacle !== undefined && docker === undefined)
+    throw new UnavailableError(obstacle, "build it as root on Debian");
   if (obstacle !== undefined) steps.note(`${obstacle}: the packages are unpacked in a Debian container`);
   const work = await mkdtemp(join(request.cacheDir, "rootfs-"));
   try {
@@ -43,7 +50,7 @@ export async function ensureRootfs(request: RootfsRequest, docker: Docker, steps
     const schema = join(work, "schema.sql");
     await writeFile(schema, request.schema);
     await steps.run("Debian packages and data directory (a minute or so)", async (step) => {
-      if (obstacle !== undefined) await buildInDebianContainer({ docker, made, schema }, step);
+      if (obstacle !== undefined && docker) await buildInDebianContainer({ docker, made, schema }, step);
       else await runCommand(join(import.meta.dirname, "rootfs.sh"), [made, schema], { step, ownGroup: true });
     });
     // The tar last: where it is, all of it is.

@@ -1,0 +1,27 @@
+/** What lies on top of Debian and the prepared data directory, read from this checkout. */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NodeImageInputs } from "#activities/image/node-image";
+import type { Steps } from "#infra/console/steps";
+import type { NodeFiles } from "#infra/node-image/layers";
+import { readNodeRuntime } from "#infra/node-image/node-runtime";
+
+export async function readNodeFiles(
+  { nodeVersion, program, mysqlSchema }: NodeImageInputs,
+  { architecture, cacheDir, steps }: { architecture: string; cacheDir: string; steps: Steps },
+): Promise<NodeFiles> {
+  const runtime = await steps.run(`Node ${nodeVersion} for ${architecture}`, (step) =>
+    readNodeRuntime({ version: nodeVersion, architecture, cacheDir }, step),
+  );
+  return {
+    runtime,
+    init: await readScript("init.sh"),
+    vmConfig: await readScript("vm-config.sh"),
+    program,
+    prepareData: await readScript("prepare-data.sh"),
+    mysqlSchema: Buffer.from(mysqlSchema),
+  };
+}
+
+const readScript = (name: string) => readFile(join(import.meta.dirname, name));

@@ -7,6 +7,7 @@ import type { LabelledResource, NodeProvider } from "#activities/providers/provi
 import { stepSecSince } from "#activities/step";
 import type { StepContext } from "#activities/step";
 import { BenchError } from "#model/errors";
+import type { Leftover } from "#model/reaping";
 
 /**
  * Safe to repeat, and whatever is there of the run. Asks every provider of the host, since a run id does not tell whose.
@@ -21,7 +22,7 @@ export async function destroyNodes(
   const startedMs = performance.now();
   const all = [...providers.values()];
   const counts = await Promise.all(all.map((provider) => provider.destroyRun(runId)));
-  const left = (await Promise.all(all.map((provider) => resourcesOf(provider, runId)))).flat();
+  const left = (await Promise.all(all.map((provider) => resourcesOf(provider, { runId, host })))).flat();
   if (left.length > 0) {
     const names = left.map(({ kind, name }) => `${kind} ${name}`).join(", ");
     throw new BenchError("engine unavailable", `still there after removal: ${names}`, { host });
@@ -34,6 +35,11 @@ export async function destroyNodes(
   };
 }
 
-async function resourcesOf(provider: NodeProvider, runId: string): Promise<LabelledResource[]> {
-  return (await provider.listLabelled()).filter((resource) => resource.runId === runId);
+/** What only has the run's name on it, and another host's, is not the run's, and nobody here removes it. */
+async function resourcesOf(
+  provider: NodeProvider,
+  whose: Pick<Leftover, "runId" | "host">,
+): Promise<LabelledResource[]> {
+  const all = await provider.listLabelled();
+  return all.filter(({ runId, host }) => runId === whose.runId && host === whose.host);
 }

@@ -10,6 +10,7 @@ export async function findNodes(
   { run }: { readonly run: RunSpec },
 ): Promise<{ found: number }> {
   const resources = await providerOf(dependencies, run.environment).listLabelled();
-  const indices = resources.filter(({ runId }) => runId === run.runId).map(({ node }) => node);
+  const own = resources.filter(({ runId, host }) => runId === run.runId && host === dependencies.host);
+  const indices = own.map(({ node }) => node);
   return { found: new Set(indices.filter((index) => index !== undefined)).size };
 }

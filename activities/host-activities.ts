@@ -94,7 +94,7 @@ const prepareEnvironment = async (dependencies: HostDependencies, { environment 
 /** @throws {BenchError} `engine unavailable` where something cannot be removed; worth another try. */
 async function reap(dependencies: HostDependencies): Promise<{ removed: number; remainingRunIds: string[] }> {
   const report = reapedWhole(dependencies, await reapHost(dependencies));
-  return { removed: report.removed.length, remainingRunIds: remainingRunIds(report) };
+  return { removed: report.removed.length, remainingRunIds: remainingRunIds(report, dependencies.host) };
 }
 
 const fetchEvidence = async ({ spoolDir }: HostDependencies, { runId, part }: { runId: string; part: number }) => ({

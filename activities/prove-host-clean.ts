@@ -28,7 +28,7 @@ export async function proveHostClean(
   const first = await pass();
   // Proven is only what was looked at afterwards.
   const last = first.removed.length > 0 ? await pass() : first;
-  const present = remainingRunIds(last);
+  const present = remainingRunIds(last, host.host);
   const occupant = waitingRunIds.find((waiting) => present.includes(waiting));
   const left = last.kept.filter(({ runId, isInTheWay }) => isInTheWay && runId !== occupant);
   return {

@@ -148,10 +148,11 @@ async function removeRun(host: ReapedHost, runId: string, outcome: RunOutcome | 
   await new HostFence(host).release(runId);
 }
 
-/** Of which runs there is still something on the host itself. */
-export const remainingRunIds = ({ kept }: Pick<ReapReport, "kept">): string[] => [
-  ...new Set(kept.filter(({ kind }) => kind !== "evidence").map(({ runId }) => runId)),
-];
+/** Of which of the host's runs there is still something on the host itself. */
+export const remainingRunIds = ({ kept }: Pick<ReapReport, "kept">, host: string): string[] => {
+  const own = kept.filter((one) => one.kind !== "evidence" && !isForeign(one, host));
+  return [...new Set(own.map(({ runId }) => runId))];
+};
 
 export const describeLeftover = ({ kind, name, runId, deadlineAt }: Omit<FoundLeftover, "why">): string =>
   `${kind} ${name} of run ${runId || "unnamed"}, deadline ${deadlineAt || "unnamed"}`;

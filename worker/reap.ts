@@ -70,7 +70,7 @@ async function reapOne(
   try {
     const report = await reapHost(host, { isDryRun });
     const { askRunOutcome } = host;
-    const settleRequest = { host: host.host, remainingRunIds: remainingRunIds(report) };
+    const settleRequest = { host: host.host, remainingRunIds: remainingRunIds(report, host.host) };
     const { lostRunIds } = store ? await settleLedger({ store, askRunOutcome }, settleRequest) : { lostRunIds: [] };
     return { host: host.host, ...report, lostRunIds };
   } catch (error) {

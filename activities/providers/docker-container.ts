@@ -107,7 +107,7 @@ export async function ensureContainer(
   return engine.converge(signal, async () => {
     const existing = await inspectContainer(engine, wanted.name, signal);
     if (!existing) return startContainer(engine, await createContainer(engine, wanted, signal), wanted, signal);
-    refuseForeign(existing, wanted);
+    refuseForeign(engine, existing, wanted);
     switch (existing.State.Status) {
       case "created":
         return adoptUnstarted(engine, existing, wanted, signal);
@@ -136,8 +136,12 @@ export async function inspectContainer(
   }
 }
 
-function refuseForeign(existing: ContainerInspectInfo, { name, runId, node }: WantedContainer): void {
-  if (isNodeOfRun(existing.Config.Labels, runId, node.index)) return;
+function refuseForeign(
+  { hostId: host }: DockerEngine,
+  existing: ContainerInspectInfo,
+  { name, runId, node }: WantedContainer,
+): void {
+  if (isNodeOfRun(existing.Config.Labels, { runId, host }, node.index)) return;
   throw new BenchError("name taken", `name ${name} is taken by a foreign container, ${existing.Id.slice(0, 12)}`, {
     node: node.index,
   });

@@ -38,12 +38,12 @@ export const isStatus = (error: unknown, ...statuses: readonly number[]): error 
 
 export class DockerEngine {
   readonly docker: Docker;
-  readonly #hostId: string;
+  readonly hostId: string;
   readonly #callTimeoutMs: number;
 
   constructor(docker: Docker, hostId: string, { callTimeoutMs = CALL_TIMEOUT_MS }: { callTimeoutMs?: number } = {}) {
     this.docker = docker;
-    this.#hostId = hostId;
+    this.hostId = hostId;
     this.#callTimeoutMs = callTimeoutMs;
   }
 
@@ -104,7 +104,7 @@ export class DockerEngine {
       });
     } catch (error) {
       if (error instanceof ChangedMeanwhileError || isEngineFailure(error)) {
-        throw new BenchError("engine unavailable", error.message, { host: this.#hostId }, { cause: error });
+        throw new BenchError("engine unavailable", error.message, { host: this.hostId }, { cause: error });
       }
       throw error;
     }

@@ -53,7 +53,7 @@ export async function ensureNetwork(
       const networks = await engine.call("list networks", signal, (docker, abortSignal) =>
         docker.listNetworks({ abortSignal }),
       );
-      const existing = oldestOf(networks.filter(({ Labels }) => belongsToRun(Labels, wanted.runId)));
+      const existing = oldestOf(networks.filter(({ Labels }) => belongsToRun(Labels, wanted)));
       if (existing) return existing;
       refuseForeignName(networks, wanted);
       const subnet = chooseSubnet(wanted, [...poolRoutes(routes), ...networks.flatMap(subnetsOfNetwork)], refused);
@@ -130,7 +130,7 @@ async function listRunNetworks(
   runId: string,
   signal: AbortSignal | undefined,
 ): Promise<NetworkInspectInfo[]> {
-  const filters = { label: [`${LABEL.run}=${runId}`] };
+  const filters = { label: [`${LABEL.run}=${runId}`, `${LABEL.host}=${engine.hostId}`] };
   return engine.read(`list networks of ${runId}`, signal, (docker, abortSignal) =>
     docker.listNetworks({ filters, abortSignal }),
   );

@@ -93,8 +93,9 @@ export class DockerProvider implements NodeProvider {
   }
 
   async readLogs(runId: string, nodeIndex: number): Promise<string> {
-    const containers = await listContainers(this.#engine, { runId });
-    const container = containers.find(({ Labels }) => isNodeOfRun(Labels, runId, nodeIndex));
+    const whose = { runId, host: this.#hostId };
+    const containers = await listContainers(this.#engine, whose);
+    const container = containers.find(({ Labels }) => isNodeOfRun(Labels, whose, nodeIndex));
     const lost = () => new BenchError("node lost", "its container is gone", { node: nodeIndex, host: this.#hostId });
     if (!container) throw lost();
     try {

@@ -15,7 +15,14 @@ export function labelsOf(owner: { runId: string; host: string; deadlineAt: strin
   };
 }
 
-export const belongsToRun = (labels: Labels | undefined, runId: string): boolean => labels?.[LABEL.run] === runId;
+/** A run as one host has it: what another host's label is on is that one's, whatever else it says. */
+export interface HostedRun {
+  readonly runId: string;
+  readonly host: string;
+}
 
-export const isNodeOfRun = (labels: Labels | undefined, runId: string, nodeIndex: number): boolean =>
-  belongsToRun(labels, runId) && labels?.[LABEL.node] === String(nodeIndex);
+export const belongsToRun = (labels: Labels | undefined, { runId, host }: HostedRun): boolean =>
+  labels?.[LABEL.run] === runId && labels[LABEL.host] === host;
+
+export const isNodeOfRun = (labels: Labels | undefined, run: HostedRun, nodeIndex: number): boolean =>
+  belongsToRun(labels, run) && labels?.[LABEL.node] === String(nodeIndex);

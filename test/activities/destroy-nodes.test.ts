@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { failureOf } from "#test/support/failures";
-import { HostHarness } from "#test/support/host-harness";
+import { HostHarness, STARTED_AT } from "#test/support/host-harness";
 import { sampleRun } from "#test/support/sample-run";
 
 const run = sampleRun();
@@ -12,6 +12,18 @@ test("what is still there after removal fails the step, which is tried again", a
   const failure = await failureOf(host.activities.destroyNodes({ runId: run.runId }));
   expect(failure).toMatchObject({ kind: "engine unavailable", step: "teardown", nonRetryable: false });
   expect(failure.message).toContain(`container ${run.runId}-n1`);
+});
+
+test("what another host has under the run's name holds nothing up", async () => {
+  using host = new HostHarness();
+  await host.provision(run);
+  const { provider } = host;
+  const listLabelled = provider.listLabelled.bind(provider);
+  const decoy = { kind: "container", id: "decoy", name: "decoy", host: "elsewhere", runId: run.runId } as const;
+  provider.listLabelled = async () => [...(await listLabelled()), { ...decoy, deadlineAt: STARTED_AT, node: 99 }];
+  expect(await host.activities.findNodes({ run })).toEqual({ found: run.point.nodes });
+  await host.activities.destroyNodes({ runId: run.runId });
+  expect(await host.activities.reapHost({ host: "here" })).toEqual({ removed: 0, remainingRunIds: [] });
 });
 
 test("another run's nodes stay", async () => {

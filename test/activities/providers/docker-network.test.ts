@@ -39,7 +39,7 @@ const ownNetwork = (Id: string, block: string, year: number): NetworkInspectInfo
   ...foreignNetwork(block),
   Id,
   Created: `${year}-01-01T00:00:00Z`,
-  Labels: { [LABEL.run]: "run-1" },
+  Labels: { [LABEL.run]: WANTED.runId, [LABEL.host]: WANTED.host },
 });
 
 describe("ensureNetwork", () => {
@@ -83,5 +83,12 @@ describe("ensureNetwork", () => {
     const { engine, networks } = fakeEngine();
     networks.push(ownNetwork("younger", "198.18.2.0/24", 2025), ownNetwork("older", "198.18.1.0/24", 2024));
     expect(await ensureNetwork(engine, WANTED, [], signal)).toMatchObject({ id: "older" });
+  });
+
+  test("adopts none of another host, whatever run its label names", async () => {
+    const { engine, networks } = fakeEngine();
+    const decoy = ownNetwork("decoy", "198.18.1.0/24", 2024);
+    networks.push({ ...decoy, Labels: { ...decoy.Labels, [LABEL.host]: "elsewhere" } });
+    expect(await ensureNetwork(engine, WANTED, [], signal)).not.toMatchObject({ id: "decoy" });
   });
 });

@@ -14,7 +14,12 @@ import { reapAtStart } from "#worker/reap";
 import { ensureReapSchedule } from "#worker/reap-schedule";
 import { areResultsElsewhere, openResultsStore } from "#worker/results";
 import { requireOnlyStore, storeWorkerIdentity } from "#worker/task-queues";
-import { connectClient, ensureSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
+import {
+  connectClient,
+  ensureSearchAttributes,
+  explainCallFailure,
+  readTemporalSettings,
+} from "#worker/temporal-connection";
 import { viewTemporal } from "#worker/temporal-view";
 import type { TemporalView } from "#worker/temporal-view";
 import { serve } from "#worker/worker";
@@ -44,6 +49,8 @@ export async function runWorker(installation: Installation = locateInstallation(
       const names = [...hosts.map(({ host }) => `host ${host}`), ...(store ? ["the results store"] : [])].join(", ");
       process.stderr.write(`worker: serves ${names}, by Temporal at ${settings.address}\n`);
     });
+  } catch (error) {
+    throw explainCallFailure(error) ?? error;
   } finally {
     store?.close();
     await client.connection.close();

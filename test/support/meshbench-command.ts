@@ -18,8 +18,14 @@ export function runMeshbench(args: readonly string[], env: NodeJS.ProcessEnv): P
   return startMeshbench(args, env).finished;
 }
 
-export function startMeshbench(args: readonly string[], env: NodeJS.ProcessEnv): RunningCommand {
-  return new RunningCommand(spawn(process.execPath, [CLI, ...args], { env, stdio: ["ignore", "pipe", "pipe"] }));
+/** @param within - A program that becomes the command, with its arguments, such as `nsenter`. */
+export function startMeshbench(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  within: readonly string[] = [],
+): RunningCommand {
+  const [program = "", ...rest] = [...within, process.execPath, CLI, ...args];
+  return new RunningCommand(spawn(program, rest, { env, stdio: ["ignore", "pipe", "pipe"] }));
 }
 
 export class RunningCommand {

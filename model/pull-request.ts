@@ -1,0 +1,80 @@
+/** What a comment on a pull request sets going: who asked, for which commits, and how they stand beside each other. */
+
+import { InputError } from "#model/errors";
+import { NAME_PATTERN } from "#model/ids";
+import type { RunCommand } from "#model/comment-command";
+import type { Spec } from "#model/spec";
+
+export interface RepositoryRef {
+  readonly owner: string;
+  readonly name: string;
+}
+
+export interface PullRequestRef {
+  readonly repository: RepositoryRef;
+  readonly number: number;
+}
+
+/** A comment that passed the gate; everything it depends on is pinned, so that later pushes change nothing of it. */
+export interface CommentRequest {
+  readonly pullRequest: PullRequestRef;
+  /** GitHub's id: one comment, one effect, however often it is delivered. */
+  readonly commentId: number;
+  /** Login name. */
+  readonly author: string;
+  /** Commit of the pull request when the gate looked: 40 hex digits. */
+  readonly headSha: string;
+}
+
+/** One commit that is measured. */
+export interface Arm {
+  readonly name: "base" | "head";
+  readonly sha: string;
+}
+
+/** One comment, one workflow: the server refuses the second delivery. */
+export const commentWorkflowId = ({ pullRequest: { repository, number }, commentId }: CommentRequest): string =>
+  `comment-${repository.owner}-${repository.name}-${number}-${commentId}`;
+
+/** The same for every delivery of a comment. */
+export const commentSweepId = ({ pullRequest: { repository, number }, commentId }: CommentRequest): string =>
+  `pr-${repository.name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, 24)}-${number}-${commentId}`;
+
+/** `containers` of the head is measured as `containers-head`. */
+export const armEnvironment = (environment: string, arm: Arm["name"]): string => `${environment}-${arm}`;
+
+/**
+ * The spec with each environment once for each arm, so that head and base are points of one sweep and its order interleaves
+ * them. Tuples are drawn from load and repetition alone: both arms get the same.
+ * @param images - By arm: the node image its commit makes.
+ * @throws {InputError} Where the name of an environment leaves no room for the arm's.
+ */
+export function withArms(spec: Spec, images: Readonly<Partial<Record<Arm["name"], string>>>): Spec {
+  const arms = Object.entries(images) as [Arm["name"], string][];
+  const tooLong = spec.environments.filter(({ name }) => !NAME_PATTERN.test(armEnvironment(name, "head")));
+  if (tooLong.length > 0) {
+    const rule = "on a pull request at most 27 characters: its commits are environments NAME-base and NAME-head";
+    throw new InputError(tooLong.map(({ name }) => ({ field: `environments.${name}`, value: name, rule })));
+  }
+  const environments = spec.environments.flatMap((environment) =>
+    arms.map(([arm, image]) => Object.assign({}, environment, { name: armEnvironment(environment.name, arm), image })),
+  );
+  return { ...spec, environments };
+}
+
+/** The commits a run measures: the head alone, or interleaved with what it is held against. */
+export function armsOf({ versus }: Pick<RunCommand, "versus">, headSha: string, mergeBaseSha: string): Arm[] {
+  const head = { name: "head", sha: headSha } as const;
+  switch (versus.kind) {
+    case "none":
+    case "nightly":
+      return [head];
+    case "base":
+      return [{ name: "base", sha: mergeBaseSha }, head];
+    case "sha":
+      return [{ name: "base", sha: versus.sha }, head];
+  }
+}

@@ -1,46 +1,30 @@
 /** What a command reads on other machines: results beside their store, logs where a run was measured. */
 
-import { createHash, randomUUID } from "node:crypto";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { randomUUID } from "node:crypto";
 import { WorkflowFailedError } from "@temporalio/client";
 import type { Client } from "@temporalio/client";
 import { ApplicationFailure } from "@temporalio/common";
 import type { Workflow } from "@temporalio/common";
 import { withClient } from "#cli/client";
+import { readAnswer } from "#cli/results-pages";
 import { UnavailableError } from "#model/errors";
 import type { FailureKind } from "#model/errors";
 import { WORKFLOW_QUEUE } from "#model/ids";
-import type { AnswerTo, ResultsPage, ResultsQuestion } from "#model/results-question";
+import type { AnswerTo, ResultsQuestion } from "#model/results-question";
 import { queuesWithoutPoller } from "#worker/task-queues";
 import type { readNodeLogsWorkflow, readResultsWorkflow } from "#workflows/remote-reading";
 
 /** Somebody waits for it. */
 const ANSWER_LIMIT = "40 seconds";
-const ATTEMPTS = 5;
 
 /** @throws {UnavailableError} Where Temporal does not answer, or nobody serves the store. */
 export function askResultsElsewhere<Question extends ResultsQuestion>(question: Question): Promise<AnswerTo<Question>> {
   return withClient(async (client) => {
     await requireServed(client, { hosts: [] });
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const packed = await readWhole(client, question);
-      if (packed !== undefined) {
-        return JSON.parse((await promisify(gunzip)(packed)).toString("utf8")) as AnswerTo<Question>;
-      }
-    }
-    throw new UnavailableError("the results change faster than they can be read", "ask again");
+    const readPage = (page: number) =>
+      execute<typeof readResultsWorkflow>(client, "readResultsWorkflow", { question, page });
+    return (await readAnswer(readPage)) as AnswerTo<Question>;
   });
-}
-
-/** @returns `undefined` where the answer changed between two pages of it. */
-async function readWhole(client: Client, question: ResultsQuestion): Promise<Buffer | undefined> {
-  const readPage = (page: number): Promise<ResultsPage> =>
-    execute<typeof readResultsWorkflow>(client, "readResultsWorkflow", { question, page });
-  const pages = [await readPage(0)];
-  for (let page = 1; page < (pages[0]?.pages ?? 0); page++) pages.push(await readPage(page));
-  const packed = Buffer.concat(pages.map(({ data }) => Buffer.from(data, "base64")));
-  return createHash("sha256").update(packed).digest("hex") === pages[0]?.digest ? packed : undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from "node:fs";
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runMeshbench } from "#test/support/meshbench-command";
@@ -45,6 +46,17 @@ test.for(["status", "watch", "cancel"])("%s of a sweep that nobody knows is refu
   const { exitCode, stdout, stderr } = await meshbench([command, "no-such-sweep"]);
   expect(stderr).toBe(`error: ID: got "no-such-sweep"; no such sweep; meshbench list shows all sweeps\n`);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+});
+
+test("results that are elsewhere are not taken for none, where nobody serves them", async () => {
+  const home = dir.join("elsewhere");
+  mkdirSync(home);
+  writeFileSync(`${home}/hosts.yaml`, "hosts: {}\nresults: elsewhere\n", { mode: 0o600 });
+  for (const args of [["list"], ["report", "no-such-sweep"]]) {
+    const { exitCode, stdout, stderr } = await meshbench(args, { MESHBENCH_HOME: home });
+    expect(stderr).toBe("error: no worker polls task queue meshbench; start one on that machine: meshbench up\n");
+    expect({ exitCode, stdout }).toEqual({ exitCode: 5, stdout: "" });
+  }
 });
 
 test("a host that nobody asked for is free", async () => {

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * Builds the node image of this checkout and gives it to the Docker engine, or the disk that VMs boot.
+ * Builds the node image of this checkout and gives it to the Docker engine, or unpacks it for native nodes; or the disk
+ * that VMs boot.
  *
- *     node infra/node-image/build.ts [--for docker|qemu|esxi] [--yes] [--json]
+ *     node infra/node-image/build.ts [--for docker|process|qemu|esxi] [--yes] [--json]
  *
  * Progress goes to stderr; stdout says what was made. Exit codes as everywhere: 2 usage, 5 no engine, or no place to build.
  */
@@ -22,6 +23,7 @@ import { requireSameEngine } from "#infra/engine/same-engine";
 import { type ImageDescription, nodeLayers, packImage } from "#infra/node-image/layers";
 import { readNodeFiles } from "#infra/node-image/node-files";
 import { ensureRootfs } from "#infra/node-image/rootfs";
+import { ensureNodeTree } from "#infra/node-image/tree";
 import { ensureVmDisk } from "#infra/node-image/vm-disk";
 import { EXIT, InputError, UnavailableError } from "#model/errors";
 import { DATABASE_PORT, PROTOCOL_VERSION } from "#model/node-protocol";
@@ -89,14 +91,14 @@ async function loadImage(docker: Docker, image: NodeJS.ReadableStream): Promise<
 
 async function main(): Promise<number> {
   const program = new Command("build.ts")
-    .addOption(new Option("--for <provider>").choices(["docker", ...VM_DISK_KINDS]).default("docker"))
+    .addOption(new Option("--for <provider>").choices(["docker", "process", ...VM_DISK_KINDS]).default("docker"))
     .option("--yes", "install the packages that are missing without asking")
     .option("--json", "print one JSON document on stdout")
     .exitOverride();
   try {
-    const options = program.parse().opts<{ for: "docker" | VmDiskKind; yes?: boolean; json?: boolean }>();
+    const options = program.parse().opts<{ for: "docker" | "process" | VmDiskKind; yes?: boolean; json?: boolean }>();
     const consent = { isGiven: options.yes ?? false };
-    const made = options.for === "docker" ? await makeNodeImage() : await makeVmDisk(options.for, consent);
+    const made = await make(options.for, consent);
     const text = `${Object.values(made.shown).join(" ")} ${made.built ? "built" : "is there already"}`;
     process.stdout.write(`${options.json ? JSON.stringify({ ...made.shown, built: made.built }) : text}\n`);
     return EXIT.ok;
@@ -111,10 +113,20 @@ interface Made {
   readonly built: boolean;
 }
 
+async function make(kind: "docker" | "process" | VmDiskKind, consent: Consent): Promise<Made> {
+  if (kind === "docker") return makeNodeImage();
+  return kind === "process" ? makeNodeTree() : makeVmDisk(kind, consent);
+}
+
 async function makeNodeImage(): Promise<Made> {
   requireSameEngine(locateInstallation());
   const { tag, digest, built } = await ensureNodeImage();
   return { shown: { tag, digest }, built };
+}
+
+async function makeNodeTree(): Promise<Made> {
+  const { root, digest, built } = await ensureNodeTree(locateInstallation().cache, new Steps());
+  return { shown: { path: root, digest }, built };
 }
 
 async function makeVmDisk(kind: VmDiskKind, consent: Consent): Promise<Made> {

@@ -1,18 +1,11 @@
 /** Reads the two sides of a comparison: sweeps, or single environments of them. */
 
 import { readSweepResults, requireSweepId } from "#cli/results";
-import { compareRuns } from "#model/comparison";
 import { InputError } from "#model/errors";
-import type { RunRow } from "#model/result-row";
-import type { PreparedEnvironment } from "#model/run";
 import type { Spec } from "#model/spec";
-import type { ComparisonReport } from "#report/comparison";
-import { alignFacts, factsOf, type EnvironmentFacts } from "#report/report-data";
+import { prepareComparison, type ComparedSide, type ComparisonReport } from "#report/comparison";
 
-interface Side {
-  readonly name: string;
-  readonly rows: readonly RunRow[];
-  readonly environments: readonly PreparedEnvironment[];
+interface Side extends ComparedSide {
   readonly seed: number;
 }
 
@@ -22,12 +15,7 @@ interface Side {
  */
 export async function compareSides(a: string, b: string): Promise<ComparisonReport> {
   const [left, right] = [await readSide("A", a), await readSide("B", b)];
-  return {
-    a: left,
-    b: right,
-    comparison: compareRuns({ a: left.rows, b: right.rows, seed: left.seed }),
-    facts: alignFacts([joinFacts(left), joinFacts(right)]),
-  };
+  return prepareComparison(left, right, left.seed);
 }
 
 async function readSide(field: string, text: string): Promise<Side> {
@@ -50,17 +38,4 @@ async function readSide(field: string, text: string): Promise<Side> {
     environments: [...prepared.values()].filter(({ name }) => isMeant(name)),
     seed: (JSON.parse(sweep.specJson) as Spec).seed,
   };
-}
-
-/** A side of several environments has a fact once for each value it takes. */
-function joinFacts({ environments, rows }: Side): EnvironmentFacts {
-  const each = environments.map((one) =>
-    factsOf(
-      one,
-      rows.filter(({ environment }) => environment === one.name),
-    ),
-  );
-  return Object.fromEntries(
-    alignFacts(each).map(({ fact, values }) => [fact, [...new Set(values)].sort().join(" / ")]),
-  );
 }

@@ -2,6 +2,7 @@
 
 import {
   ALPHA,
+  compareRuns,
   DECIDING_COLUMNS,
   REPETITIONS_LEAST,
   type Change,
@@ -12,10 +13,11 @@ import {
 } from "#model/comparison";
 import type { PointSummary } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
+import type { PreparedEnvironment } from "#model/run";
 import { describeFactors, varyingFactors } from "#report/factors";
 import { formatFigure } from "#report/format";
 import { code, inline, list, section, table } from "#report/markdown-text";
-import type { FactLine } from "#report/report-data";
+import { alignFacts, factsOf, type EnvironmentFacts, type FactLine } from "#report/report-data";
 import { alignText, type TextColumn } from "#report/terminal-table";
 
 export interface ComparisonReport {
@@ -30,6 +32,21 @@ export interface ComparedSide {
   /** What the user called it. */
   readonly name: string;
   readonly rows: readonly RunRow[];
+  /** Those that its runs found. */
+  readonly environments: readonly PreparedEnvironment[];
+}
+
+/** @param seed - Of the bootstrap: the same sides and seed give the same intervals. */
+export function prepareComparison(a: ComparedSide, b: ComparedSide, seed: number): ComparisonReport {
+  const comparison = compareRuns({ a: a.rows, b: b.rows, seed });
+  return { a, b, comparison, facts: alignFacts([joinFacts(a), joinFacts(b)]) };
+}
+
+/** A side of several environments has a fact once for each value it takes. */
+function joinFacts({ environments, rows }: ComparedSide): EnvironmentFacts {
+  const rowsOf = (name: string) => rows.filter(({ environment }) => environment === name);
+  const lines = alignFacts(environments.map((one) => factsOf(one, rowsOf(one.name))));
+  return Object.fromEntries(lines.map(({ fact, values }) => [fact, [...new Set(values)].sort().join(" / ")]));
 }
 
 const COLUMN_TITLES: Readonly<Record<ComparedColumn, string>> = {

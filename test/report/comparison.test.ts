@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { compareRuns } from "#model/comparison";
 import {
   comparisonWarnings,
   formatComparisonMarkdown,
   formatComparisonText,
+  prepareComparison,
   type ComparisonReport,
 } from "#report/comparison";
-import { alignFacts, factsOf } from "#report/report-data";
 import type { RunRow } from "#model/result-row";
 import { CONTAINERS, sweepFixture, VMS } from "#test/report/fixture-rows";
 
@@ -15,14 +14,12 @@ const of = (environment: string) => rows.filter((row) => row.environment === env
 const changed = (some: readonly RunRow[], change: Partial<RunRow>): RunRow[] =>
   some.map((row) => Object.assign({}, row, change));
 
-function report(a: readonly RunRow[], b: readonly RunRow[], name = "s2:vms"): ComparisonReport {
-  return {
-    a: { name: "s1:containers", rows: a },
-    b: { name, rows: b },
-    comparison: compareRuns({ a, b, seed: 3 }),
-    facts: alignFacts([factsOf(CONTAINERS, a), factsOf(VMS, b)]),
-  };
-}
+const report = (a: readonly RunRow[], b: readonly RunRow[], name = "s2:vms"): ComparisonReport =>
+  prepareComparison(
+    { name: "s1:containers", rows: a, environments: [CONTAINERS] },
+    { name, rows: b, environments: [VMS] },
+    3,
+  );
 
 describe("a comparison for people", () => {
   test("begins with the verdict, and names both sides", () => {

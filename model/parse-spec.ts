@@ -78,7 +78,17 @@ function toSpec(shape: SpecShape): Spec {
 }
 
 function toEnvironment(name: string, shape: SpecShape["environments"][string]): Environment {
-  const { provider, host, cpus, memory: memoryMib, image, ram_disk: ramDiskMib, dns, max_nodes: maxNodes } = shape;
+  const {
+    provider,
+    host,
+    cpus,
+    memory: memoryMib,
+    image,
+    ram_disk: ramDiskMib,
+    dns,
+    kernel,
+    max_nodes: maxNodes,
+  } = shape;
   return {
     name,
     provider,
@@ -88,6 +98,7 @@ function toEnvironment(name: string, shape: SpecShape["environments"][string]): 
     ...(image !== undefined && { image }),
     ...(ramDiskMib !== undefined && { ramDiskMib }),
     ...(dns !== undefined && { dns }),
+    ...(kernel !== undefined && { kernel }),
     ...(maxNodes !== undefined && { maxNodes }),
   };
 }

@@ -31,6 +31,7 @@ export function checkSpec(spec: Spec, limits: SpecLimits): InputIssue[] {
   return [
     ...checkEqualLimits(spec),
     ...checkHosts(spec, limits),
+    ...checkVirtualMachines(spec),
     ...checkAggregation(spec),
     ...checkRunCount(spec, limits),
   ];
@@ -65,6 +66,21 @@ function checkHosts({ environments }: Spec, { hosts }: SpecLimits): InputIssue[]
       rule: `unknown host; known: ${hosts.join(", ")}`,
       hint: suggest(host, hosts) ?? "add it to hosts.yaml on its worker",
     }));
+}
+
+/** A machine has whole processors, and only QEMU is handed a kernel. */
+function checkVirtualMachines({ environments, factors }: Spec): InputIssue[] {
+  return environments.flatMap(({ name, provider, cpus, kernel }): InputIssue[] => {
+    const at = (key: string) => formatPath(["environments", name, key]);
+    if (provider !== "qemu" && kernel !== undefined) {
+      return [{ field: at("kernel"), value: kernel, rule: "only with provider qemu", hint: "remove it" }];
+    }
+    const fraction = (factors.cpus.length > 0 ? factors.cpus : [cpus]).find((value) => !Number.isInteger(value));
+    const isVirtual = provider === "qemu" || provider === "esxi";
+    if (!isVirtual || fraction === undefined) return [];
+    const field = factors.cpus.length > 0 ? "matrix.cpus" : at("cpus");
+    return [{ field, value: fraction, rule: "a VM has whole processors", hint: `such as ${Math.ceil(fraction)}` }];
+  });
 }
 
 /** AG > K would mean that no batch is ever full: the factor would not be what the row says. */

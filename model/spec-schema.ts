@@ -18,7 +18,7 @@ import {
   memory,
   nameText,
 } from "#model/field-rules";
-import { CLIENTS, ENGINES, MODES, ORDERS, PHASINGS, PROVIDERS, RELEASES, RESOLVES } from "#model/spec";
+import { CLIENTS, ENGINES, KERNELS, MODES, ORDERS, PHASINGS, PROVIDERS, RELEASES, RESOLVES } from "#model/spec";
 
 /** Set by the operator of an installation, never by a spec, a flag or a comment. */
 export interface SpecLimits {
@@ -112,6 +112,12 @@ function environmentShape(factors: ReturnType<typeof factorTypes>) {
         .max(3, "at most 3 addresses: resolvers read no more")
         .optional()
         .describe("Resolvers handed to the nodes. Default: the provider's own."),
+      kernel: choice(KERNELS)
+        .optional()
+        .describe(
+          "Provider `qemu` only: `host` boots the host's own kernel in the VMs, so that containers and VMs differ by it no longer.",
+        )
+        .meta({ default: "image" }),
       max_nodes: factors.nodes.optional().describe("Points with more nodes are skipped here, and the plan says so."),
     },
     { error: "must be a map with provider, cpus and memory" },

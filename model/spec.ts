@@ -10,6 +10,7 @@ export const CLIENTS = ["batched", "literal"] as const;
 export const RELEASES = ["agreed", "polled"] as const;
 export const RESOLVES = ["addresses", "names", "reverse"] as const;
 export const PHASINGS = ["aligned", "staggered"] as const;
+export const KERNELS = ["image", "host"] as const;
 export const ORDERS = ["interleaved", "declared"] as const;
 
 export type Mode = (typeof MODES)[number];
@@ -19,6 +20,7 @@ export type Client = (typeof CLIENTS)[number];
 export type Release = (typeof RELEASES)[number];
 export type Resolve = (typeof RESOLVES)[number];
 export type Phasing = (typeof PHASINGS)[number];
+export type Kernel = (typeof KERNELS)[number];
 export type Order = (typeof ORDERS)[number];
 
 /** What really separates the nodes of a run; `tcg` and `simulated` never support a conclusion about VMs. */
@@ -40,6 +42,8 @@ export interface Environment {
   readonly ramDiskMib?: number;
   /** Resolver addresses handed to the nodes; absent: the provider's own. */
   readonly dns?: readonly string[];
+  /** What VMs boot, with provider `qemu`: their image's kernel, or the one that runs on the host. Absent: `image`. */
+  readonly kernel?: Kernel;
   /** Points with more nodes are skipped here, and the plan says so. */
   readonly maxNodes?: number;
 }

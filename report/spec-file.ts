@@ -48,7 +48,7 @@ function fileValues({ factors }: Spec): Record<FactorKey, readonly (string | num
   return { ...same, duration: durationSec.map(seconds), memory: memoryMib.map(formatMemory) };
 }
 
-function fileEnvironment({ provider, host, cpus, memoryMib, image, ramDiskMib, dns, maxNodes }: Environment) {
+function fileEnvironment({ provider, host, cpus, memoryMib, image, ramDiskMib, dns, kernel, maxNodes }: Environment) {
   return {
     provider,
     host,
@@ -57,6 +57,7 @@ function fileEnvironment({ provider, host, cpus, memoryMib, image, ramDiskMib, d
     ...(image !== undefined && { image }),
     ...(ramDiskMib !== undefined && { ram_disk: formatMemory(ramDiskMib) }),
     ...(dns !== undefined && { dns }),
+    ...(kernel !== undefined && { kernel }),
     ...(maxNodes !== undefined && { max_nodes: maxNodes }),
   };
 }

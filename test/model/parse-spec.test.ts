@@ -121,6 +121,16 @@ const REFUSED: readonly (readonly [row: string, change: Record<string, unknown>,
   ["B39", { deadline: "0s" }, 'error: deadline: got "0s"; more than 0, max 168h (7 d)'],
   ["B39", { deadline: "169h" }, 'error: deadline: got "169h"; more than 0, max 168h (7 d)'],
   ["B41", { limits: { nodes: 1000 } }, 'error: limits: got {"nodes":1000}; limits are operator-only'],
+  [
+    "kernel",
+    { environments: { containers: { ...containers, kernel: "host" } } },
+    'error: environments.containers.kernel: got "host"; only with provider qemu; remove it',
+  ],
+  [
+    "half a VM",
+    { environments: { vms: { ...containers, provider: "qemu", cpus: 0.5 } } },
+    "error: environments.vms.cpus: got 0.5; a VM has whole processors; such as 1",
+  ],
 ];
 
 describe("a bad value is refused in one line", () => {

@@ -13,6 +13,7 @@ const CHECKOUT = join(import.meta.dirname, "..", "..");
 
 /** What a disk is made of beside the node image. */
 const DISK_RECIPE = [
+  "activities/image/vm-disk.ts",
   "activities/image/initramfs.ts",
   "infra/node-image/debian-archive.sh",
   "infra/node-image/ova.ts",
@@ -29,9 +30,10 @@ export const VM_DISK_FILE = {
   /** QEMU: the root filesystem, without a partition table. */
   disk: "disk.qcow2",
   kernel: "vmlinuz",
-  /** QEMU: PID 1 and busybox. Modules come after it. */
+  /** QEMU: the first filesystem, with the modules of that kernel. */
+  initrd: "initrd.cpio",
+  /** QEMU: the same without modules, for kernels of the host's. */
   init: "init.cpio",
-  modules: "modules.cpio",
   /** ESXi: everything in one file. */
   appliance: "meshbench-node.ova",
 } as const;
@@ -61,6 +63,12 @@ export interface VmDiskInputs {
   readonly id: string;
   readonly image: NodeImageInputs;
 }
+
+/** What a machine of each kind is seen with; Debian's kernel for VMs has no drivers for others. */
+export const VM_MODULES: Readonly<Record<VmDiskKind, readonly string[]>> = {
+  qemu: ["virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "ext4", "qemu_fw_cfg"],
+  esxi: ["sd_mod", "vmw_pvscsi", "vmxnet3", "ext4"],
+};
 
 /** Takes a tenth of a second. */
 export async function readVmDiskInputs(kind: VmDiskKind, checkout = CHECKOUT): Promise<VmDiskInputs> {

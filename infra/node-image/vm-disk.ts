@@ -10,7 +10,14 @@ import { dirname, join } from "node:path";
 import { arch, platform } from "node:process";
 import { pipeline } from "node:stream/promises";
 import { collectModules, packCpio, packModules } from "#activities/image/initramfs";
-import { findVmDisk, readVmDiskInputs, VM_DISK_FILE, vmDiskDir, vmDisksDir } from "#activities/image/vm-disk";
+import {
+  findVmDisk,
+  readVmDiskInputs,
+  VM_DISK_FILE,
+  VM_MODULES,
+  vmDiskDir,
+  vmDisksDir,
+} from "#activities/image/vm-disk";
 import type { VmDisk, VmDiskFacts, VmDiskInputs, VmDiskKind } from "#activities/image/vm-disk";
 import { findProgram, runCommand } from "#infra/console/commands";
 import type { Consent } from "#infra/console/consent";
@@ -31,12 +38,6 @@ const SPARE_MIB = 32;
 const OVERHEAD = 1.08;
 /** The same for every build. */
 const FILESYSTEM_UUID = "6d657368-6265-4e63-8864-69736b000001";
-/** What each kind of machine has to be seen with; Debian's kernel for VMs has no drivers for others. */
-const MODULES: Readonly<Record<VmDiskKind, readonly string[]>> = {
-  qemu: ["virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "ext4", "qemu_fw_cfg"],
-  esxi: ["sd_mod", "vmw_pvscsi", "vmxnet3", "ext4"],
-};
-
 /** Programs that the build needs, and the Debian packages they are in. */
 const TOOLS: Readonly<Record<VmDiskKind, Readonly<Record<string, string>>>> = {
   qemu: {
@@ -171,7 +172,7 @@ async function readStart(kind: VmDiskKind, parts: string): Promise<VmStart> {
   return {
     kernel,
     init: packCpio(programs, ["dev", "proc", "root", "sys"]),
-    modules: packModules(await collectModules(join(parts, "modules"), MODULES[kind])),
+    modules: packModules(await collectModules(join(parts, "modules"), VM_MODULES[kind])),
   };
 }
 
@@ -198,7 +199,7 @@ async function makeFilesystem(tree: string, target: string, step: Step): Promise
 async function packForQemu({ root, start, made }: { root: string; start: VmStart; made: string }, step: Step) {
   await writeFile(join(made, VM_DISK_FILE.kernel), start.kernel);
   await writeFile(join(made, VM_DISK_FILE.init), start.init);
-  await writeFile(join(made, VM_DISK_FILE.modules), start.modules);
+  await writeFile(join(made, VM_DISK_FILE.initrd), [start.init, start.modules]);
   await runCommand("qemu-img", ["convert", "-O", "qcow2", root, join(made, VM_DISK_FILE.disk)], { step });
 }
 

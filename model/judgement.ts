@@ -8,7 +8,7 @@ import { PROTOCOL_VERSION } from "#model/node-protocol";
 import type { NodeResult } from "#model/node-protocol";
 import { expectedSecOf, tupleCountOf } from "#model/plan";
 import type { RunRow } from "#model/result-row";
-import type { DatabaseProof, Failure, RunSpec } from "#model/run";
+import type { DatabaseProof, Failure, RunSpec, Step } from "#model/run";
 import { deviationPct, plannedColumnsOf } from "#model/run-row";
 import { median } from "#model/statistics";
 
@@ -92,22 +92,27 @@ const rowsExpectedOf = ({ point }: RunSpec): number => point.nodes * tupleCountO
 
 type Check = (measured: RunMeasurements) => Failure | undefined;
 
-/** The gravest first: where several fail, the row names the one that explains the others. */
+/**
+ * With the step in which it happened. The gravest first: where several fail, the row names the one that explains the
+ * others.
+ */
+const CHECKS: readonly (readonly [Step, Check])[] = [
+  ["collect", checkProtocol],
+  ["main", checkRestarts],
+  ["collect", checkDatabases],
+  ["main", checkOthers],
+  ["sync", checkRelease],
+  ["main", checkGaps],
+  ["main", checkClocks],
+  ["main", checkReconnects],
+  ["main", checkBursts],
+];
+
 function firstFailureOf(measured: RunMeasurements): Failure | undefined {
-  const checks: readonly Check[] = [
-    checkProtocol,
-    checkRestarts,
-    checkDatabases,
-    checkOthers,
-    checkRelease,
-    checkGaps,
-    checkClocks,
-    checkReconnects,
-    checkBursts,
-  ];
-  for (const check of checks) {
+  const { host } = measured.run.environment;
+  for (const [step, check] of CHECKS) {
     const failure = check(measured);
-    if (failure !== undefined) return failure;
+    if (failure !== undefined) return { step, host, ...failure };
   }
   return undefined;
 }

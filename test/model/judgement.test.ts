@@ -91,7 +91,9 @@ test("a node that left the barrier over a second late is INVALID(gap)", async ()
   const releasedAtMasterUs = measured.results[2]!.releasedAtMasterUs + 1_200_000;
   expect(judgeRun(withResult(measured, 3, { releasedAtMasterUs }))).toMatchObject({
     status: "INVALID",
-    reason: expect.stringMatching(/^gap: left the barrier 1200 ms after the first \(node 3\)/) as string,
+    reason: expect.stringMatching(
+      /^gap: left the barrier 1200 ms after the first \(in sync, node 3, host here\)/,
+    ) as string,
   });
 });
 
@@ -147,7 +149,12 @@ const thresholds = { ...DEFAULT_GUARDS, foreignCpuPct: 25 };
 
 const foreign: [string, RunGuards, string, RegExp][] = [
   ["nobody else", guardsWith(3), "VALID", /^$/],
-  ["43 % of others", guardsWith(43), "INVALID", /^noisy host: 43 % of the host's CPU was foreign, limit 25 %; stop/],
+  [
+    "43 % of others",
+    guardsWith(43),
+    "INVALID",
+    /^noisy host: 43 % of the host's CPU was foreign, limit 25 % \(in main, host here\); stop/,
+  ],
   ["a burst", guardsWith(20, 60), "SUSPECT", /^load burst: 60 % .* for 10 s, limit 25 %/],
   [
     "another engine at the end",

@@ -71,9 +71,9 @@ const REASON_TO_WAIT = {
   silent: "Temporal does not answer, its run may be under way",
 } as const;
 
-/** What was measured of a run and not fetched yet is of use to nobody once its workflow is gone. */
+/** What was measured of a run and not fetched yet is of use to nobody once its workflow and its nodes are gone. */
 export const isEvidenceUseless = (outcome: RunOutcome | undefined): boolean =>
-  outcome === "ended" || outcome === "unknown";
+  outcome !== undefined && outcome !== "open";
 
 /** What an open entry of the ledger comes to. `lost`: the run ended without a row of its own. */
 export type IntentVerdict = "wait" | "close" | "lost";

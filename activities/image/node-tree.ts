@@ -3,6 +3,7 @@
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { readNodeImageInputs } from "#activities/image/node-image";
 
 const DESCRIPTION = "image.json";
 
@@ -26,6 +27,11 @@ export const nodeImageDir = (cache: string): string => join(cache, "node-image")
 
 /** Of the inputs' digest, hex: what a tree is known by everywhere else. */
 export const treeDigest = (inputsDigest: string): string => `sha256:${inputsDigest}`;
+
+/** Of the tree that this checkout would make. */
+export async function nodeTreeDigest(): Promise<string> {
+  return treeDigest((await readNodeImageInputs()).digest);
+}
 
 /** Where a tree is, or would be: the folder with its root and its description. */
 export function treeFolder(imageDir: string, digest: string): string {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { InputError, UnavailableError } from "#model/errors";
 import { missing, ok, runChecks, showResults } from "#infra/doctor/check";
-import { lookAtMemory, lookAtNeighbourTable, lookAtNode, lookAtSystem } from "#infra/doctor/machine-checks";
+import { lookAtMemory, lookAtNeighbourTable, lookAtNode, lookAtRoot, lookAtSystem } from "#infra/doctor/machine-checks";
 import { judgeEngine, judgeLeftovers } from "#infra/doctor/service-checks";
 import type { EngineFacts } from "#infra/engine/engine";
 
@@ -89,4 +89,10 @@ test("a neighbour table that is too small for a large mesh is said, with the lar
   });
   expect(lookAtNeighbourTable(991).found).toContain("up to 31 nodes");
   expect(lookAtNeighbourTable(65_536).mend).toBeUndefined();
+});
+
+test("native nodes and VMs need root and some programs: said, never asked for", () => {
+  expect(lookAtRoot(true, []).mend).toBeUndefined();
+  expect(lookAtRoot(false, [])).toMatchObject({ isWarning: true, mend: expect.stringContaining("sudo") });
+  expect(lookAtRoot(true, ["flock"])).toMatchObject({ isWarning: true, found: expect.stringContaining("flock") });
 });

@@ -3,6 +3,7 @@
 import { ApplicationFailure } from "@temporalio/common";
 import { BenchError, InputError, UnavailableError } from "#model/errors";
 import type { FailureKind, FailureParticulars } from "#model/errors";
+import { maskSecrets } from "#model/mask-secrets";
 import type { Failure } from "#model/run";
 
 /** Kinds that may be over when the activity is tried again: the engine comes back, space is made. */
@@ -46,12 +47,4 @@ function withoutSecrets(error: Error): Error {
   if (error.stack !== undefined) error.stack = maskSecrets(error.stack);
   if (error.cause instanceof Error) withoutSecrets(error.cause);
   return error;
-}
-
-/** Hides passwords in addresses, in SQL and in settings. */
-export function maskSecrets(text: string): string {
-  return text
-    .replaceAll(/(:\/\/[^\s/:@]*):[^\s/@]+@/g, "$1:…@")
-    .replaceAll(/\b(identified\s+(?:by|with\s+\w+\s+(?:as|by|using))\s+(?:password\s*\()?)'[^']*'/gi, "$1'…'")
-    .replaceAll(/\b((?:\w*password|passwd|secret|token)"?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;}"']+)/gi, "$1…");
 }

@@ -2,10 +2,10 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { maskSecrets } from "#activities/failure-boundary";
 import type { NodeProvider } from "#activities/providers/provider";
 import { writeWhole } from "#activities/results/write-whole";
 import { sweepIdOf } from "#model/ids";
+import { maskSecrets } from "#model/mask-secrets";
 
 const KEPT_BYTES = 64 * 1024;
 

@@ -2,13 +2,13 @@
 
 import pLimit from "p-limit";
 import type { NodeDatabase } from "#activities/database/node-database";
-import { maskSecrets } from "#activities/failure-boundary";
 import type { StepTiming } from "#activities/host-dependencies";
 import { failureOfProgram, failureOfState } from "#activities/node-failure";
 import type { NodeProvider, NodeState } from "#activities/providers/provider";
 import { LateAnswerError, sleep, within } from "#activities/timing";
 import { BenchError } from "#model/errors";
 import type { FailureKind } from "#model/errors";
+import { maskSecrets } from "#model/mask-secrets";
 import { masterIndexOf } from "#model/master";
 import { NODE_PHASES } from "#model/node-protocol";
 import type { NodePhase, NodeProgress } from "#model/node-protocol";

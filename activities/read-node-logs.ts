@@ -1,9 +1,9 @@
 /** What a node printed, while it is there and, of a disturbed run, afterwards. */
 
-import { maskSecrets } from "#activities/failure-boundary";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { KeptLogs } from "#activities/kept-logs";
 import { BenchError } from "#model/errors";
+import { maskSecrets } from "#model/mask-secrets";
 
 /** What fits into a Temporal payload. */
 const TEXT_LIMIT_BYTES = 200_000;

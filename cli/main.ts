@@ -22,8 +22,12 @@ import { upCommand } from "#cli/commands/up";
 import { watchCommand } from "#cli/commands/watch";
 import { workerCommand } from "#cli/commands/worker";
 import { note } from "#cli/output";
+import { maskSecrets } from "#model/mask-secrets";
 import { BenchError, EXIT, InputError, UnavailableError } from "#model/errors";
 import packageJson from "#package.json" with { type: "json" };
+
+// Should Node be told to write one when it crashes: the environment may hold credentials.
+if (process.report) process.report.excludeEnv = true;
 
 // Whoever reads our output may have enough of it, as in: meshbench list | head -1
 for (const stream of [process.stdout, process.stderr]) {
@@ -93,6 +97,6 @@ function explainFailure(error: unknown): number {
     return EXIT.error;
   }
   note(`This is a bug in Meshbench, please report it with the lines below.`);
-  note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  note(maskSecrets(error instanceof Error ? (error.stack ?? error.message) : String(error)));
   return EXIT.error;
 }

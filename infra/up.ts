@@ -23,6 +23,7 @@ import { ensureEngine } from "#infra/engine/ensure";
 import { requireSameEngine } from "#infra/engine/same-engine";
 import { ensureNodeImage } from "#infra/node-image/build";
 import { DEATHS_ALLOWED, startFailure, superviseServices } from "#infra/supervisor/control";
+import { secretsOfWorker } from "#infra/supervisor/environment";
 import type { ServiceSpec } from "#infra/supervisor/service";
 import { ensureTemporalBinary } from "#infra/temporal/binary";
 import { queuesWithoutPoller } from "#worker/task-queues";
@@ -87,6 +88,7 @@ function workerService({ logsDir }: Installation): ServiceSpec {
   return {
     name: "worker",
     command: [process.execPath, join(import.meta.dirname, "..", "cli", "main.ts"), "worker"],
+    env: secretsOfWorker(),
     logFile: join(logsDir, "worker.log"),
     graceSec: WORKER_GRACE_SEC,
   };

@@ -48,12 +48,26 @@ export interface TemporalSettings {
  * @throws {UnavailableError} If a configuration file cannot be read.
  */
 export function readTemporalSettings(): TemporalSettings {
-  const { connectionOptions, namespace } = loadConfiguration();
+  const { connectionOptions, namespace } = loadTemporalConfiguration();
   const address = connectionOptions.address ?? localTemporalAddress(locateInstallation()) ?? DEFAULT_ADDRESS;
   return { address, namespace: namespace ?? "default", connectionOptions: { ...connectionOptions, address } };
 }
 
-function loadConfiguration(): ReturnType<typeof loadClientConnectConfig> {
+/**
+ * What `TEMPORAL_*` variables and `temporal.toml` say, be it nothing.
+ * @throws {UnavailableError} If a configuration file cannot be read, or there is a password in the address.
+ */
+export function loadTemporalConfiguration(): ReturnType<typeof loadClientConnectConfig> {
+  const configuration = parseConfiguration();
+  // Addresses are shown.
+  if (!configuration.connectionOptions.address?.includes("@")) return configuration;
+  throw new UnavailableError(
+    "Temporal's address: no user or password belongs in it; value not echoed",
+    "set TEMPORAL_ADDRESS to host:port, and TEMPORAL_API_KEY where the server wants one",
+  );
+}
+
+function parseConfiguration(): ReturnType<typeof loadClientConnectConfig> {
   try {
     return loadClientConnectConfig();
   } catch (error) {

@@ -6,6 +6,7 @@ import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Wo
 import type { LogEntry, WorkerOptions } from "@temporalio/worker";
 import type { HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
 import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import { maskSecrets } from "#model/mask-secrets";
 import type { TemporalSettings } from "#worker/temporal-connection";
 
 const WORKFLOWS_PATH = fileURLToPath(new URL("../workflows/index.ts", import.meta.url));
@@ -31,7 +32,7 @@ function logLine({ level, message, meta, timestampNanos }: LogEntry): void {
   if (EXPECTED_WARNINGS.some((expected) => message.startsWith(expected))) return;
   const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
   const details = meta === undefined ? "" : ` ${inspect(meta, { breakLength: Infinity, depth: 4 })}`;
-  process.stderr.write(`${time} ${level} ${message}${details}\n`);
+  process.stderr.write(maskSecrets(`${time} ${level} ${message}${details}\n`));
 }
 
 export interface ServedActivities {

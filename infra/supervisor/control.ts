@@ -8,6 +8,7 @@ import { UnavailableError } from "#model/errors";
 import type { Installation } from "#worker/installation";
 import { type LocalService, localServicesFile, readLocalServices, readServicesRecord } from "#worker/local-services";
 import { isAlive, type ProcessIdentity } from "#activities/process-identity";
+import { withoutSecrets } from "#infra/supervisor/environment";
 import { readPlan, removePlan, writePlan } from "#infra/supervisor/plan";
 import { killGroup } from "#infra/supervisor/process-group";
 import type { ServiceSpec } from "#infra/supervisor/service";
@@ -78,7 +79,7 @@ const supervisorLog = ({ logsDir }: Installation) => join(logsDir, "supervisor.l
 
 function startDetached(installation: Installation): void {
   const log = openSync(supervisorLog(installation), "a", 0o600);
-  const env = { ...process.env, MESHBENCH_HOME: installation.home, MESHBENCH_CACHE: installation.cache };
+  const env = { ...withoutSecrets(), MESHBENCH_HOME: installation.home, MESHBENCH_CACHE: installation.cache };
   const [program, ...args] = SUPERVISOR;
   spawn(program, args, { cwd: "/", detached: true, stdio: ["ignore", log, log], env }).unref();
   closeSync(log);

@@ -15,7 +15,7 @@ export interface ServiceSpec {
   readonly name: string;
   /** Program and arguments; no shell is involved. */
   readonly command: readonly [string, ...string[]];
-  /** Added to the supervisor's own environment. */
+  /** Added to the supervisor's own environment, which holds no secrets. */
   readonly env?: Readonly<Record<string, string>>;
   readonly logFile: string;
   /** It is ready once it listens here, or answers HTTP at `url`; without it, as soon as it runs. */

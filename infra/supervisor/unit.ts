@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Installation } from "#worker/installation";
+import { withoutSecrets } from "#infra/supervisor/environment";
 import { installationId, replaceText } from "#infra/supervisor/plan";
 
 /** What a unit gets of this environment: systemd hands nothing on by itself. */
@@ -35,7 +36,7 @@ export function unitArguments(installation: Installation, command: readonly stri
 /** For systemd alone, which reads it again whenever it starts the supervisor again. */
 export function writeUnitEnvironment(installation: Installation, env: NodeJS.ProcessEnv = process.env): void {
   const { home, cache } = installation;
-  const handedOn = Object.entries(env).filter(([name]) => HANDED_ON.test(name));
+  const handedOn = Object.entries(withoutSecrets(env)).filter(([name]) => HANDED_ON.test(name));
   const variables = { ...Object.fromEntries(handedOn), MESHBENCH_HOME: home, MESHBENCH_CACHE: cache };
   const lines = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}\n`);
   replaceText(environmentFile(installation), lines.join(""));

@@ -3,9 +3,9 @@
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import type { Installation } from "#worker/installation";
+import { loadTemporalConfiguration } from "#worker/temporal-connection";
 import { temporalBinary } from "#infra/temporal/binary";
 import type { ServiceSpec } from "#infra/supervisor/service";
 
@@ -27,7 +27,7 @@ const DYNAMIC_CONFIG = {
 
 /** A server that `TEMPORAL_ADDRESS` or a profile names: then none of our own is started. */
 export function configuredTemporalAddress(): string | undefined {
-  return loadClientConnectConfig().connectionOptions.address;
+  return loadTemporalConfiguration().connectionOptions.address;
 }
 
 /** Takes Temporal's usual ports where they are free, others where not. */

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { stopServices, superviseServices } from "#infra/supervisor/control";
+import { secretsOfWorker } from "#infra/supervisor/environment";
 import type { ServiceSpec } from "#infra/supervisor/service";
 import { UnavailableError } from "#model/errors";
 import { type Installation, locateInstallation } from "#worker/installation";
@@ -19,6 +20,7 @@ beforeEach(() => {
   journal = join(installation.home, "journal");
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await stopServices(installation);
   rmSync(installation.home, { recursive: true });
 });
@@ -33,7 +35,28 @@ function service(name: string, script = LASTING(name, journal), more: Partial<Se
   return { name, command: ["bash", "-c", script], logFile, graceSec: 2, ...more };
 }
 
+const environment = (pid: number) => readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
+
 const find = (name: string) => readLocalServices(installation)?.services.find((each) => each.name === name);
+
+test("secrets reach the service that they are for, and neither the supervisor nor the others", async () => {
+  vi.stubEnv("TEMPORAL_API_KEY", "canary-key");
+  vi.stubEnv("GITHUB_TOKEN", "canary-token");
+  vi.stubEnv("MESHBENCH_SAMPLE", "no secret");
+  await superviseServices(installation, [service("worker", undefined, { env: secretsOfWorker() }), service("other")]);
+  const [worker, other, supervisor] = [
+    find("worker")!.process!,
+    find("other")!.process!,
+    readLocalServices(installation)!.supervisor,
+  ].map(({ pid }) => environment(pid));
+  expect(worker).toEqual(expect.arrayContaining(["TEMPORAL_API_KEY=canary-key", "MESHBENCH_SAMPLE=no secret"]));
+  expect(worker!.join()).not.toContain("canary-token");
+  for (const others of [other, supervisor]) {
+    expect(others).toContain("MESHBENCH_SAMPLE=no secret");
+    expect(others!.join()).not.toContain("canary");
+  }
+  expect(statSync(join(installation.runtimeDir, "plan.json")).mode & 0o777).toBe(0o600);
+});
 
 test("a service killed with SIGKILL is started again", async () => {
   await superviseServices(installation, [service("one")]);

@@ -2,12 +2,21 @@
 
 import type { Step } from "#model/run";
 
-/** Honours `CRASH_AT=<step>:<before|after>`, with `MESHBENCH_TEST=1` only. */
+export interface CrashPoint {
+  readonly step: Step;
+  readonly moment: "before" | "after";
+  /** Of the step, from 1. */
+  readonly attempt: number;
+}
+
+/**
+ * Honours `CRASH_AT=<step>:<before|after>`, with `MESHBENCH_TEST=1` only. A step's first attempt alone: a supervisor starts
+ * the worker again with the same environment.
+ */
 export function crashPoint(
-  step: Step,
-  moment: "before" | "after",
+  { step, moment, attempt }: CrashPoint,
   env: NodeJS.ProcessEnv = process.env,
   crash: () => void = () => process.kill(process.pid, "SIGKILL"),
 ): void {
-  if (env["MESHBENCH_TEST"] === "1" && env["CRASH_AT"] === `${step}:${moment}`) crash();
+  if (env["MESHBENCH_TEST"] === "1" && env["CRASH_AT"] === `${step}:${moment}` && attempt === 1) crash();
 }

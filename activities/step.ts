@@ -46,6 +46,7 @@ export async function runStep<T>(
   { step, nodes, host, context }: { step: Step; nodes: number; host: string; context: StepContext },
   work: (report: ReportProgress) => Promise<T>,
 ): Promise<T> {
+  const { attempt } = context;
   let latest: StepProgress = { step, nodes, nodesDone: 0 };
   const report: ReportProgress = (progress) => {
     latest = { step, nodes, ...progress };
@@ -54,9 +55,9 @@ export async function runStep<T>(
     () => context.heartbeat(latest),
     () =>
       withFailureBoundary({ step, host }, async () => {
-        crashPoint(step, "before");
+        crashPoint({ step, moment: "before", attempt });
         const result = await work(report);
-        crashPoint(step, "after");
+        crashPoint({ step, moment: "after", attempt });
         return result;
       }),
   );

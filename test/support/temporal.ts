@@ -18,6 +18,11 @@ const logger = new DefaultLogger("ERROR", ({ level, message, meta }) => {
     process.stderr.write(`${message} ${String(meta?.["error"])}\n`);
 });
 
+/** Once a process, before anything else of the SDK's native part. */
+export function installQuietRuntime(): void {
+  Runtime.install({ logger, telemetryOptions: { logging: { forward: {}, filter: "ERROR" } } });
+}
+
 /**
  * The server as `meshbench up` starts it, in memory, on a free port.
  * @param dynamicConfig - Settings such as `limit.historyCount.suggestContinueAsNew=100`.
@@ -25,7 +30,7 @@ const logger = new DefaultLogger("ERROR", ({ level, message, meta }) => {
 export async function startTemporal(dynamicConfig: readonly string[] = []): Promise<TestWorkflowEnvironment> {
   const path = temporalBinary(locateInstallation());
   if (!existsSync(path)) throw new Error(`no Temporal server at ${path}: run meshbench up, or npm test`);
-  Runtime.install({ logger, telemetryOptions: { logging: { forward: {}, filter: "ERROR" } } });
+  installQuietRuntime();
   const extra = dynamicConfig.flatMap((setting) => ["--dynamic-config-value", setting]);
   return TestWorkflowEnvironment.createLocal({
     client: { identity: TEST_IDENTITY },

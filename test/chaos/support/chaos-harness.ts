@@ -17,10 +17,13 @@ import { EngineEvents } from "#test/chaos/support/engine-events";
 import { findViolations } from "#test/chaos/support/invariants";
 import type { Exemptions } from "#test/chaos/support/invariants";
 import { SecretCanary } from "#test/chaos/support/secret-canary";
+import { ACTIVITY_OF, activityOf, readStep } from "#test/chaos/support/workflow-histories";
+import type { StepRecord } from "#test/chaos/support/workflow-histories";
 
 /** Long enough to be hit, short enough for a suite. */
 const DURATION_SEC = 4;
-const STEP_LIMIT_SEC = 120;
+/** Runs of other installations on this machine may have to end first. */
+const STEP_LIMIT_SEC = 300;
 const POLL_MS = 50;
 
 export interface ChaosSpec {
@@ -96,16 +99,6 @@ export class ChaosHarness implements AsyncDisposable {
   }
 }
 
-/** What the workflow asks for in each step. */
-const ACTIVITY_OF: Readonly<Record<Step, string>> = {
-  provision: "provisionNodes",
-  sync: "passBarrier",
-  main: "followMainLoop",
-  finalise: "finaliseRun",
-  collect: "collectRun",
-  teardown: "destroyNodes",
-};
-
 export class ChaosSweep {
   readonly id: string;
   readonly command: RunningCommand;
@@ -141,7 +134,14 @@ export class ChaosSweep {
     if (step === "main" && runId === this.runId) await installation.untilMainLoop(this.id, STEP_LIMIT_SEC);
     else await installation.withClient((client) => untilScheduled(client, runId, ACTIVITY_OF[step]));
     // Later steps pass too quickly to look around in.
-    if (step === "main") await canary.look();
+    if (step !== "main") return;
+    const { containersSearched } = await canary.look();
+    if (containersSearched === 0) throw new Error("no container was there to look for secrets in");
+  }
+
+  /** How its first run passed a step, once it has. */
+  step(step: Step): Promise<StepRecord> {
+    return readStep(this.#harness.installation, this.runId, step);
   }
 
   /** From now on everything has to come right in time. */
@@ -174,7 +174,7 @@ async function untilScheduled(client: Client, runId: string, activity: string): 
         throw error;
       });
     const events = page?.history?.events ?? [];
-    if (events.some((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === activity)) return;
+    if (events.some((event) => activityOf(event) === activity)) return;
     if (page === undefined) await delay(POLL_MS);
     nextPageToken = page?.nextPageToken ?? new Uint8Array();
     if (page !== undefined && nextPageToken.length === 0) throw new Error(`${runId} ended without ${activity}`);

@@ -19,7 +19,7 @@ import { NODE_ENV } from "#model/node-protocol";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence } from "#model/run";
 import { expectedDigests } from "#model/tuples";
-import { bundleWorkflows } from "#test/support/temporal";
+import { bundleWorkflows, installQuietRuntime } from "#test/support/temporal";
 import type { ChaosHarness, ChaosSweep } from "#test/chaos/support/chaos-harness";
 import type { EngineEvent } from "#test/chaos/support/engine-events";
 import { payloadsIn } from "#test/chaos/support/secret-canary";
@@ -233,11 +233,16 @@ async function findSecrets({ canary, workflows, sweeps, rows }: Scene): Promise<
 
 let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
 
+function bundleOnce(): Promise<WorkflowBundleWithSourceMap> {
+  if (bundle === undefined) installQuietRuntime();
+  bundle ??= bundleWorkflows();
+  return bundle;
+}
+
 /** I8: what was recorded replays with the workflows as they are now. */
 async function findUnreplayable({ workflows }: Scene): Promise<string[]> {
-  bundle ??= bundleWorkflows();
   const histories = workflows.map(({ workflowId, history }) => ({ workflowId, history }));
-  const replayed = await Array.fromAsync(Worker.runReplayHistories({ workflowBundle: await bundle }, histories));
+  const replayed = await Array.fromAsync(Worker.runReplayHistories({ workflowBundle: await bundleOnce() }, histories));
   return replayed.filter(({ error }) => error).map(({ workflowId, error }) => `${workflowId}: ${error?.message}`);
 }
 

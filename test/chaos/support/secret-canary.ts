@@ -14,8 +14,6 @@ export class SecretCanary {
   readonly #installation: InstallationHarness;
   readonly #found = new Set<string>();
   #secrets: { readonly name: string; readonly value: string }[];
-  /** Containers whose description and log were searched: without any, nothing was proven. */
-  containersSearched = 0;
 
   constructor(installation: InstallationHarness) {
     this.#installation = installation;
@@ -38,10 +36,11 @@ export class SecretCanary {
   }
 
   /** Containers there are now, all processes of the machine, and all files of the installation but the secrets' own. */
-  async look(): Promise<void> {
-    await this.#lookAtContainers();
+  async look(): Promise<{ containersSearched: number }> {
+    const containersSearched = await this.#lookAtContainers();
     this.#lookAtProcesses();
     this.#lookAtFiles(this.#installation.home);
+    return { containersSearched };
   }
 
   /** Payloads lie in a history as they were sent. */
@@ -55,19 +54,21 @@ export class SecretCanary {
     this.#search(Buffer.from(text), where);
   }
 
-  async #lookAtContainers(): Promise<void> {
+  async #lookAtContainers(): Promise<number> {
+    let searched = 0;
     const filters = { label: [`${LABEL.host}=${this.#installation.hostId}`] };
     for (const { Id, Names } of await this.#docker.listContainers({ all: true, filters })) {
       const container = this.#docker.getContainer(Id);
       try {
         this.#search(Buffer.from(JSON.stringify(await container.inspect())), `inspect of ${Names[0]}`);
         this.#search(await container.logs({ stdout: true, stderr: true }), `log of ${Names[0]}`);
-        this.containersSearched += 1;
+        searched += 1;
       } catch (error) {
         // Gone since it was listed.
         if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
       }
     }
+    return searched;
   }
 
   #lookAtProcesses(): void {

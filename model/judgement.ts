@@ -45,11 +45,12 @@ export function judgeRun(measured: RunMeasurements): RunRow {
     throw new RangeError(`${results.length} results and ${proofs.length} proofs of ${run.point.nodes} nodes`);
   }
   const failure = firstFailureOf(measured);
+  const where = { step: "main", host: run.environment.host, ...failure };
   return {
     ...plannedColumnsOf(run, measured.startedAt),
     ...measuredColumnsOf(measured),
     status: failure === undefined ? "VALID" : FAILURES[failure.kind].endsAs,
-    reason: failure === undefined ? "" : formatReason(failure.kind, failure.message, failure),
+    reason: failure === undefined ? "" : formatReason(failure.kind, failure.message, where),
     consistent: checkDatabases(measured) === undefined,
     digest: measured.digest,
     fingerprint: measured.fingerprint,
@@ -131,6 +132,7 @@ function checkProtocol({ run, results }: RunMeasurements): Failure | undefined {
   return {
     kind: "protocol",
     message: `a result says ${told}; expected protocol ${PROTOCOL_VERSION}, ${tupleCount} tuples of this run`,
+    step: "collect",
     node: results.indexOf(stray) + 1,
   };
 }
@@ -157,7 +159,7 @@ function checkDatabases({ run, proofs, expectedDigests }: RunMeasurements): Fail
   });
   if (mismatches.length === 0) return undefined;
   const extent = mismatches.length === 1 ? "" : `, ${mismatches.length} of ${proofs.length} databases differ`;
-  return { kind: "digest mismatch", message: `${mismatches[0]}${extent}` };
+  return { kind: "digest mismatch", message: `${mismatches[0]}${extent}`, step: "collect" };
 }
 
 function describeDifference(

@@ -82,6 +82,7 @@ test.for(mutations)("%s makes the run INVALID and says where", async ([, mutate,
   const row = await judge(databases);
   expect(row).toMatchObject({ status: "INVALID", consistent: false });
   expect(row.reason).toContain(`digest mismatch: ${reason}`);
+  expect(row.reason).toContain("(in collect, host here)");
 });
 
 function swapValues(rows: TupleRow[]): void {

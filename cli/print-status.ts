@@ -9,7 +9,7 @@ import type { RunView, SweepState } from "#cli/sweep-client";
 import { ifTemporalAnswers, isUnderWay, statusOf } from "#cli/sweep-status";
 import type { SweepDocument } from "#model/result-row";
 import { formatSweepTable } from "#report/terminal-table";
-import type { SweepProgress } from "#workflows/messages";
+import type { SweepProgress } from "#model/sweep-progress";
 
 interface OpenSweep {
   readonly sweep: SweepProgress;

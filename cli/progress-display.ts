@@ -4,7 +4,7 @@ import { note } from "#cli/output";
 import { describePause, describePlace, describeRow, describeStep, describeTimeLeft } from "#cli/progress-text";
 import type { RunView } from "#cli/sweep-client";
 import type { RunRow } from "#model/result-row";
-import type { SweepProgress } from "#workflows/messages";
+import type { SweepProgress } from "#model/sweep-progress";
 
 export function openProgressDisplay(): ProgressDisplay {
   return process.stderr.isTTY ? new LiveLine() : new PlainLines();

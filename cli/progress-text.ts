@@ -7,7 +7,7 @@ import { runWorkflowId } from "#model/ids";
 import { prospectsOf } from "#model/host-outlook";
 import type { HostQueueView, Prospect } from "#model/host-outlook";
 import type { RunView } from "#cli/sweep-client";
-import type { SweepProgress } from "#workflows/messages";
+import type { SweepProgress } from "#model/sweep-progress";
 
 /** `run 3/8` */
 export const describePlace = ({ runsDone, runsPlanned }: SweepProgress): string =>

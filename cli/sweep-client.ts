@@ -12,11 +12,12 @@ import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
 import type { StepProgress } from "#model/run";
 import type { SEARCH_ATTRIBUTES } from "#model/search-attributes";
+import type { SweepProgress } from "#model/sweep-progress";
 import { formatDuration } from "#model/units";
 import { queuesWithoutPoller } from "#worker/task-queues";
 import { isQueryUnanswered } from "#worker/temporal-connection";
 import { getHostQueueQuery, getRunProgressQuery, getSweepProgressQuery } from "#workflows/messages";
-import type { RunProgress, SweepInput, SweepProgress } from "#workflows/messages";
+import type { RunProgress, SweepInput } from "#workflows/messages";
 import type { sweepWorkflow } from "#workflows/sweep";
 
 /** Queues a sweep. The same id again is refused by the server, so a repeated call cannot measure twice. */

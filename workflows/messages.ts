@@ -10,6 +10,8 @@ import { GET_HOST_QUEUE_QUERY, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#
 import type { HostQueue, HostRequest } from "#model/host-queue";
 import type { PackedPlan } from "#model/packed-plan";
 import type { RunRow } from "#model/result-row";
+import { GET_SWEEP_PROGRESS_QUERY } from "#model/sweep-progress";
+import type { StatusCounts, SweepProgress } from "#model/sweep-progress";
 import type { PreparedEnvironment, RunSpec, Step } from "#model/run";
 import type { RepeatableStatus, WorkItem } from "#model/sweep-work";
 
@@ -70,9 +72,6 @@ export type PackedTask = readonly [
   earlier?: EarlierRun,
 ];
 
-/** Rows by status, every attempt counted. */
-export type StatusCounts = Readonly<Partial<Record<RunStatus, number>>>;
-
 export interface SweepSummary {
   readonly sweepId: string;
   readonly runsPlanned: number;
@@ -96,24 +95,6 @@ export interface HostQueueInput {
   readonly carried?: HostQueue;
 }
 
-export interface SweepProgress {
-  readonly sweepId: string;
-  readonly runsPlanned: number;
-  /** Planned runs whose last attempt has ended. */
-  readonly runsDone: number;
-  /** No further run starts; the current one, if any, ends as usual. */
-  readonly isPaused: boolean;
-  /** By the plan's estimate, the run under way counted as a whole. */
-  readonly secLeft: number;
-  readonly statusCounts: StatusCounts;
-  /** The runs under way, at most one on each host: their workflows are `run-<runId>`. */
-  readonly currentRunIds: readonly string[];
-  /** The one that began first. */
-  readonly currentRunId?: string;
-  /** The newest rows first, at most ten: enough for a follower that asks once a second. */
-  readonly lastRows: readonly RunRow[];
-}
-
 export interface RunProgress {
   readonly runId: string;
   readonly step: Step | "queued" | "recorded";
@@ -123,7 +104,7 @@ export interface RunProgress {
   readonly prospect?: Prospect;
 }
 
-export const getSweepProgressQuery = defineQuery<SweepProgress>("getSweepProgress");
+export const getSweepProgressQuery = defineQuery<SweepProgress>(GET_SWEEP_PROGRESS_QUERY);
 export const getRunProgressQuery = defineQuery<RunProgress>("getRunProgress");
 /** Who has the host, who waits in which order, for what, since when, and about how long. */
 export const getHostQueueQuery = defineQuery<HostQueueView>(GET_HOST_QUEUE_QUERY);

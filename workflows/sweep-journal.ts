@@ -7,18 +7,11 @@ import type { SweepPoint } from "#model/packed-plan";
 import type { PlannedRun } from "#model/plan";
 import type { RunRow } from "#model/result-row";
 import type { PreparedEnvironment } from "#model/run";
+import type { StatusCounts, SweepProgress } from "#model/sweep-progress";
 import { allWork } from "#model/sweep-work";
 import type { PastAttempt } from "#model/sweep-work";
 import { getSweepProgressQuery } from "#workflows/messages";
-import type {
-  CarriedSweep,
-  PackedTask,
-  StatusCounts,
-  SweepInput,
-  SweepProgress,
-  SweepSummary,
-  SweepTask,
-} from "#workflows/messages";
+import type { CarriedSweep, PackedTask, SweepInput, SweepSummary, SweepTask } from "#workflows/messages";
 
 const ROWS_SHOWN = 10;
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { PlainLines } from "#cli/progress-display";
 import type { RunView } from "#cli/sweep-client";
 import type { RunRow } from "#model/result-row";
-import type { SweepProgress } from "#workflows/messages";
+import type { SweepProgress } from "#model/sweep-progress";
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse("2026-01-01T00:00:00Z") });

@@ -4,7 +4,7 @@ import type { RunView } from "#cli/sweep-client";
 import { viewOf } from "#model/host-outlook";
 import { newHostQueue } from "#model/host-queue";
 import type { HostQueue } from "#model/host-queue";
-import type { SweepProgress } from "#workflows/messages";
+import type { SweepProgress } from "#model/sweep-progress";
 
 const NOW_MS = Date.parse("2026-01-01T00:00:12Z");
 

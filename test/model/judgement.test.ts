@@ -75,7 +75,7 @@ test.for(disturbances)("%s ends it, naming node and kind", async ([, patch, stat
   const row = judgeRun(withResult(await measuredRun(run), 2, patch));
   expect(row).toMatchObject({ status, consistent: true });
   expect(row.reason).toMatch(reason);
-  expect(row.reason).toMatch(/ \(in main, (node \d+, )?host here\); /);
+  expect(row.reason).toMatch(/ \(in (main|collect), (node \d+, )?host here\); /);
 });
 
 test("a late acknowledgement is what is measured, not a gap", async () => {

@@ -4,7 +4,6 @@
  */
 
 import { defineQuery, defineSignal, defineUpdate } from "@temporalio/workflow";
-import type { RunStatus } from "#model/errors";
 import type { HostQueueView, Prospect } from "#model/host-outlook";
 import { GET_HOST_QUEUE_QUERY, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#model/host-queue";
 import type { HostQueue, HostRequest } from "#model/host-queue";

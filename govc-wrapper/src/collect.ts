@@ -15,7 +15,7 @@ export function refTo<Type extends ObjectType>() {
 }
 
 const CHANGES = z.array(z.object({ name: z.string(), val: z.unknown().optional() }));
-const UPDATE = z.object({ obj: MANAGED_OBJECT, changeSet: CHANGES.nullish() });
+const UPDATE = z.object({ kind: z.string().default("enter"), obj: MANAGED_OBJECT, changeSet: CHANGES.nullish() });
 
 /** An object's properties by their path, and its reference as `ref`. What the host did not send is missing. */
 export type Properties = Readonly<Record<string, unknown>>;
@@ -27,9 +27,15 @@ export async function collectAll(
   paths: readonly string[],
   call: CallOptions,
 ): Promise<Properties[]> {
-  const command = { name: "object.collect", flags: { type }, operands: ["/", ...paths] };
-  const updates = await caller.readAll(command, UPDATE, call);
-  return updates.map(({ obj, changeSet }) => propertiesOf(obj, changeSet ?? []));
+  // Without a limit govc waits for ever for the first object of a type that has none; this one rounds down to no wait.
+  const command = { name: "object.collect", flags: { type, wait: "1ms" }, operands: ["/", ...paths] };
+  const found = new Map<string, Properties>();
+  for (const { kind, obj, changeSet } of await caller.readAll(command, UPDATE, call)) {
+    // What happens while govc reads follows as updates of its own.
+    if (kind === "leave") found.delete(obj);
+    else found.set(obj, { ...found.get(obj), ...propertiesOf(obj, changeSet ?? []) });
+  }
+  return [...found.values()];
 }
 
 /** @throws {GovcError} `not found` */

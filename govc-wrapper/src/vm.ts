@@ -258,16 +258,16 @@ export class VmCalls {
   }
 
   /**
-   * The first IPv4 address that VMware Tools report, waited for; `undefined` when the time is over.
+   * The guest's own IPv4 address as VMware Tools report it, waited for; `undefined` when the time is over.
    * @param waitSec - At least 1.
    */
   async ip(vm: VmRef, { waitSec, ...call }: CallOptions & { readonly waitSec: number }): Promise<string | undefined> {
     const operands = [checkRef("vm.ip", vm, "VirtualMachine")];
-    const flags = { v4: true, a: true, wait: `${waitSec}s` };
+    const flags = { v4: true, wait: `${waitSec}s` };
     const command = { name: "vm.ip", flags, operands };
     const text = await this.#caller.readText(command, { timeoutMs: (waitSec + 15) * 1000, ...call });
     // govc ends with code 0 and an empty line where it has waited in vain.
-    return text.trim().split(",", 1)[0] || undefined;
+    return text.trim() || undefined;
   }
 
   /** Off and away, with all disks that are attached to it. @throws {GovcError} `not found` where it is gone already. */

@@ -97,8 +97,9 @@ describe.for(VERSIONS)("govc %s", (version) => {
 /** A govc that prints this, whatever it is asked. */
 const printing = (command: string, text: string) => new FakeGovc({ [command]: `cat <<'END'\n${text}\nEND` });
 
-const update = (value: string, changes: Record<string, unknown>) =>
+const update = (value: string, changes: Record<string, unknown>, kind = "enter") =>
   JSON.stringify({
+    kind,
     obj: { type: "VirtualMachine", value },
     changeSet: Object.entries(changes).map(([name, val]) => ({ name, val })),
   });
@@ -143,10 +144,13 @@ describe("an answer", () => {
     expect(fake.calls().at(-1)?.args).toContain("-wait=5s");
   });
 
-  test("of several addresses is the first", async () => {
-    using fake = new FakeGovc({ "vm.ip": "echo 198.18.0.2,198.18.0.3" });
+  test("that changes while it is read is as it was last", async () => {
+    const seen = update("vm-7", { name: "n1", "runtime.powerState": "poweredOff" });
+    const switchedOn = update("vm-7", { "runtime.powerState": "poweredOn" }, "modify");
+    const gone = [update("vm-8", { name: "n2", "runtime.powerState": "poweredOff" }), update("vm-8", {}, "leave")];
+    using fake = printing("object.collect", [seen, ...gone, switchedOn].join("\n"));
     await using govc = await fake.open();
-    expect(await govc.vm.ip(VM, { waitSec: 5 })).toBe("198.18.0.2");
+    expect(await govc.vm.list()).toMatchObject([{ name: "n1", powerState: "poweredOn" }]);
   });
 });
 

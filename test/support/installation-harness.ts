@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
 import Docker from "dockerode";
+import { nodeImageDir, nodeTreeDigest } from "#activities/image/node-tree";
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
+import { ProcessProvider } from "#activities/providers/process";
 import { readRunView, readSweepProgress } from "#cli/sweep-client";
 import { LABEL, sweepWorkflowId } from "#model/ids";
 import type { SweepDocument } from "#model/result-row";
@@ -21,6 +23,8 @@ import { runMeshbench, startMeshbench } from "#test/support/meshbench-command";
 import type { CommandResult, RunningCommand } from "#test/support/meshbench-command";
 
 const POLL_MS = 200;
+/** As hosts.yaml has it by default: native nodes where they can be made. */
+const IS_ROOT = process.geteuid?.() === 0;
 
 export interface HarnessOptions {
   /** Added to the environment of commands and services. */
@@ -135,12 +139,13 @@ export class InstallationHarness implements AsyncDisposable {
     await this.withClient((client) => client.workflow.getHandle(sweepWorkflowId(sweepId)).terminate(reason));
   }
 
-  /** @returns A line for each container, network and lock file of this installation's runs, whatever their state. */
+  /** @returns A line for each node, network and lock file of this installation's runs, whatever their state. */
   async resources(): Promise<string[]> {
     const { containers, networks } = await this.#listDocker();
     return [
       ...containers.map(({ Names }) => `container ${Names[0]}`),
       ...networks.map(({ Name }) => `network ${Name}`),
+      ...(await this.#listNative()),
       ...this.#lockFiles(),
     ];
   }
@@ -195,6 +200,14 @@ export class InstallationHarness implements AsyncDisposable {
     return { containers, networks };
   }
 
+  async #listNative(): Promise<string[]> {
+    if (!IS_ROOT) return [];
+    const imageDir = nodeImageDir(locateInstallation(this.env).cache);
+    const native = new ProcessProvider({ hostId: this.hostId, imageDir, imageDigest: nodeTreeDigest });
+    const labelled = await native.listLabelled();
+    return labelled.filter(({ host }) => host === this.hostId).map(({ kind, name }) => `${kind} ${name}`);
+  }
+
   #lockFiles(): string[] {
     const dir = locateLockDir();
     const claims = readdirSync(dir).filter((name) => name.endsWith(".claim.json"));
@@ -225,7 +238,8 @@ export class InstallationHarness implements AsyncDisposable {
 
   #writeHostsFile({ endpoint = resolveDockerEndpoint().url, limits, guards }: HarnessOptions["hosts"] = {}): void {
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
-    const hosts = { [this.hostId]: { secret_file: "secrets/host-local", docker: { endpoint } } };
+    const native = IS_ROOT && { process: {} };
+    const hosts = { [this.hostId]: { secret_file: "secrets/host-local", docker: { endpoint }, ...native } };
     const file = {
       hosts,
       // Tests share their machine with others, which is not what they are about.

@@ -9,15 +9,23 @@ import { LABEL } from "#model/ids";
 import type { InstallationHarness } from "#test/support/installation-harness";
 import type { RecordedWorkflow } from "#test/chaos/support/workflow-histories";
 
+export interface PlantedSecret {
+  readonly name: string;
+  readonly value: string;
+  /** Whether the design wants it there, such as `environ of process 7` or `run/plan.json`. */
+  readonly belongsIn?: (where: string) => boolean;
+}
+
 export class SecretCanary {
   readonly #docker = new Docker(resolveDockerEndpoint().options);
   readonly #installation: InstallationHarness;
   readonly #found = new Set<string>();
-  #secrets: { readonly name: string; readonly value: string }[];
+  #secrets: readonly PlantedSecret[];
 
-  constructor(installation: InstallationHarness) {
+  /** @param planted - Beside the host's secret. */
+  constructor(installation: InstallationHarness, planted: readonly PlantedSecret[] = []) {
     this.#installation = installation;
-    this.#secrets = [{ name: "the host's secret", value: installation.hostSecret }];
+    this.#secrets = [{ name: "the host's secret", value: installation.hostSecret }, ...planted];
   }
 
   /** Where secrets were found, a line each. */
@@ -38,7 +46,7 @@ export class SecretCanary {
   /** Containers there are now, all processes of the machine, and all files of the installation but the secrets' own. */
   async look(): Promise<{ containersSearched: number }> {
     const containersSearched = await this.#lookAtContainers();
-    this.#lookAtProcesses();
+    this.lookAtProcesses();
     this.#lookAtFiles(this.#installation.home);
     return { containersSearched };
   }
@@ -71,7 +79,8 @@ export class SecretCanary {
     return searched;
   }
 
-  #lookAtProcesses(): void {
+  /** Of the whole machine, those in containers among them. */
+  lookAtProcesses(): void {
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       for (const what of ["cmdline", "environ"]) this.#searchFile(`/proc/${pid}/${what}`, `${what} of process ${pid}`);
     }
@@ -98,7 +107,9 @@ export class SecretCanary {
   }
 
   #search(content: Buffer, where: string): void {
-    for (const { name, value } of this.#secrets) if (content.includes(value)) this.#found.add(`${name} in ${where}`);
+    for (const { name, value, belongsIn } of this.#secrets) {
+      if (content.includes(value) && !belongsIn?.(where)) this.#found.add(`${name} in ${where}`);
+    }
   }
 }
 

@@ -26,7 +26,7 @@ export interface NodeTask {
 export function tasksOf(run: RunSpec, nodes: readonly NodeHandle[], peerPassword: string): NodeTask[] {
   const { point } = run;
   const parts = seedPartsOf(run);
-  const peers = nodes.map(({ index, address }) => ({ index, address, hostname: nodeHostname(index) }));
+  const peers = nodes.map(({ index, address, hostname = nodeHostname(index) }) => ({ index, address, hostname }));
   const masterIndex = masterIndexOf(nodes);
   return nodes.map((node) => {
     const seed = tupleSeed({ ...parts, nodeIndex: node.index });

@@ -73,6 +73,10 @@ export interface NodeHandle {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** What DNS knows it by, where it is not `nodeHostname`. */
+  readonly hostname?: string;
+  /** From its start until it had an address, where that is not at once; absent where it was found running. */
+  readonly bootSec?: number;
 }
 
 /** Progress of a phase, as heartbeat details: what a follower of the run sees. */

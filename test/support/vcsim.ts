@@ -75,7 +75,10 @@ export class Vcsim implements AsyncDisposable {
     const password = randomBytes(12).toString("hex");
     const args = [
       ...(mode === "esx" ? ["-esx"] : []),
-      ...["-l", `127.0.0.1:${port}`, "-username", "meshbench"],
+      "-l",
+      `127.0.0.1:${port}`,
+      "-username",
+      "meshbench",
       ...faults.flatMap((fault) => ["-fault", fault]),
       ...methodDelays.flatMap((delay) => ["-method-delay", delay]),
       ...(engine ? ["-back", `${NODE_VMS}=${JSON.stringify(engine.containerArguments)}`] : []),
@@ -180,18 +183,24 @@ async function createNetwork(id: string): Promise<string> {
 
 /** As for `docker create`: a node as the Docker provider makes it, told by guestinfo what it is. vcsim limits nothing itself. */
 function containerArguments({ id, networkId, imageTag }: { id: string; networkId: string; imageTag: string }) {
-  return [
-    ...["--label", `${LABEL}=${id}`],
-    ...["--network", networkId],
-    ...["--cpus", "1", "--memory", "512m", "--memory-swap", "512m", "--pids-limit", "512"],
-    ...["--ulimit", "nofile=16384:16384"],
-    ...["--cap-drop", "ALL", ...NODE_CAPABILITIES.flatMap((name) => ["--cap-add", name])],
-    ...["--security-opt", "no-new-privileges:true", "--read-only", "--stop-timeout", "2"],
-    ...["--tmpfs", "/ram:size=300m", "--tmpfs", "/run:size=16m,mode=0755", "--tmpfs", "/tmp:size=64m,mode=1777"],
-    ...["--entrypoint", "/usr/local/lib/meshbench/vm-config.sh"],
-    imageTag,
-    "start",
-  ];
+  const options = {
+    label: [`${LABEL}=${id}`],
+    network: [networkId],
+    cpus: ["1"],
+    memory: ["512m"],
+    "memory-swap": ["512m"],
+    "pids-limit": ["512"],
+    ulimit: ["nofile=16384:16384"],
+    "cap-drop": ["ALL"],
+    "cap-add": NODE_CAPABILITIES,
+    "security-opt": ["no-new-privileges:true"],
+    "read-only": ["true"],
+    "stop-timeout": ["2"],
+    tmpfs: ["/ram:size=300m", "/run:size=16m,mode=0755", "/tmp:size=64m,mode=1777"],
+    entrypoint: ["/usr/local/lib/meshbench/vm-config.sh"],
+  };
+  const flags = Object.entries(options).flatMap(([name, values]) => values.map((value) => `--${name}=${value}`));
+  return [...flags, imageTag, "start"];
 }
 
 async function announcementOf(child: ChildProcess): Promise<{ url: string; thumbprint: string }> {
@@ -226,7 +235,7 @@ const TINY_OVF = `<?xml version="1.0" encoding="UTF-8"?>
     <Disk ovf:capacity="1" ovf:capacityAllocationUnits="byte * 2^20" ovf:diskId="vmdisk1" ovf:fileRef="file1"
       ovf:format="http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"/>
   </DiskSection>
-  <NetworkSection><Info>networks</Info><Network ovf:name="VM Network"><Description>nodes</Description></Network></NetworkSection>
+  <NetworkSection><Info>networks</Info><Network ovf:name="nodes"><Description>nodes</Description></Network></NetworkSection>
   <VirtualSystem ovf:id="tiny"><Info>a VM</Info><Name>tiny</Name>
     <OperatingSystemSection ovf:id="96"><Info>guest</Info></OperatingSystemSection>
     <VirtualHardwareSection><Info>hardware</Info>
@@ -242,7 +251,7 @@ const TINY_OVF = `<?xml version="1.0" encoding="UTF-8"?>
       <Item><rasd:AddressOnParent>0</rasd:AddressOnParent><rasd:ElementName>disk</rasd:ElementName>
         <rasd:HostResource>ovf:/disk/vmdisk1</rasd:HostResource><rasd:InstanceID>4</rasd:InstanceID>
         <rasd:Parent>3</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType></Item>
-      <Item><rasd:AutomaticAllocation>true</rasd:AutomaticAllocation><rasd:Connection>VM Network</rasd:Connection>
+      <Item><rasd:AutomaticAllocation>true</rasd:AutomaticAllocation><rasd:Connection>nodes</rasd:Connection>
         <rasd:ElementName>network</rasd:ElementName><rasd:InstanceID>5</rasd:InstanceID>
         <rasd:ResourceSubType>VmxNet3</rasd:ResourceSubType><rasd:ResourceType>10</rasd:ResourceType></Item>
     </VirtualHardwareSection>

@@ -1,0 +1,122 @@
+/** What nodes' disks hang on: a VM that never runs, imported once per host, or made by the operator. */
+
+import { join } from "node:path";
+import { VM_DISK_FILE } from "#activities/image/vm-disk";
+import type { VmDisk } from "#activities/image/vm-disk";
+import { ChangedMeanwhileError, isGovcError } from "#activities/providers/esxi-connection";
+import type { EsxiConnection } from "#activities/providers/esxi-connection";
+import { IMAGE_KEY } from "#activities/providers/esxi-labels";
+import type { Place } from "#activities/providers/esxi-place";
+import type { Govc, VmInfo, VmRef } from "#govc-wrapper";
+import { digestOf } from "#activities/image/node-image";
+import { BenchError } from "#model/errors";
+import { LABEL } from "#model/ids";
+
+/** The one that linked clones are made from; child disks on a standalone host need none. */
+export const SNAPSHOT = "meshbench";
+
+export interface Template {
+  readonly ref: VmRef;
+  readonly name: string;
+  /** `sha256:` and 64 hex digits. */
+  readonly imageDigest: string;
+  /** On a vCenter, of the snapshot to clone from. */
+  readonly snapshot: string | undefined;
+}
+
+/** The node image as this machine has it. */
+export interface DiskSource {
+  /** Of the disk that this checkout builds. */
+  readonly currentId: () => Promise<string>;
+  /** @returns `undefined` where it was not built here. */
+  readonly find: (id: string) => Promise<VmDisk | undefined>;
+}
+
+/** Names the content: who finds it need not import it, whichever installation did. */
+export const templateNameOf = (imageDigest: string): string =>
+  `meshbench-template-${imageDigest.slice("sha256:".length).slice(0, 16)}`;
+
+/**
+ * The template as it is, by its exact name.
+ * @returns `undefined` where there is none.
+ * @throws {BenchError} `image` where it cannot serve as one.
+ */
+export function readTemplate(
+  vms: readonly VmInfo[],
+  name: string,
+  { isVcenter, host }: { isVcenter: boolean; host: string },
+): Template | undefined {
+  const [vm, ...others] = vms.filter((one) => one.name === name && !(LABEL.run in one.extraConfig));
+  if (vm === undefined) return undefined;
+  const refuse = (problem: string) => new BenchError("image", `template ${JSON.stringify(name)} ${problem}`, { host });
+  if (others.length > 0) throw refuse(`is there ${others.length + 1} times`);
+  if (vm.powerState !== "poweredOff") throw refuse(`is ${vm.powerState}; its disk must not change any more`);
+  const snapshot = vm.snapshots.includes(SNAPSHOT) ? SNAPSHOT : vm.snapshots.at(-1);
+  if (isVcenter && snapshot === undefined) throw refuse("has no snapshot to link clones to; make one");
+  return { ref: vm.ref, name, imageDigest: imageDigestOf(vm), snapshot };
+}
+
+/** One that was made by hand is known by which VM it is. */
+const imageDigestOf = ({ extraConfig, instanceUuid = "", uuid = "", vmxPath = "" }: VmInfo): string =>
+  extraConfig[IMAGE_KEY] ?? `sha256:${digestOf({ instanceUuid, uuid, vmxPath })}`;
+
+/**
+ * The template of this image, imported where it is missing. The fence lets one run at a time do so; what an import that
+ * was cut off left is replaced.
+ * @throws {BenchError} `image`, `capacity`, `licence read-only` …
+ */
+export async function ensureTemplate(
+  connection: EsxiConnection,
+  { imageDigest, place, isVcenter, source }: WantedTemplate,
+  signal: AbortSignal,
+): Promise<Template> {
+  const host = connection.hostId;
+  const name = templateNameOf(imageDigest);
+  return connection.converge(signal, async (govc) => {
+    const vms = await connection.listVms();
+    const unfinished = vms.filter((vm) => vm.name === name && vm.extraConfig[IMAGE_KEY] !== imageDigest);
+    for (const { ref } of unfinished) await connection.make(signal, () => govc.vm.destroy(ref));
+    const existing = unfinished.length > 0 ? undefined : readTemplate(vms, name, { isVcenter, host });
+    if (existing) return existing;
+    const file = await requireAppliance(source, imageDigest, host);
+    await connection.make(signal, () => importTemplate(govc, { name, file, place, imageDigest, isVcenter }));
+    throw new ChangedMeanwhileError(`template ${name} was just imported`);
+  });
+}
+
+interface WantedTemplate {
+  readonly imageDigest: string;
+  readonly place: Place;
+  readonly isVcenter: boolean;
+  readonly source: DiskSource;
+}
+
+async function requireAppliance(source: DiskSource, imageDigest: string, host: string): Promise<string> {
+  const disk = await source.find(imageDigest);
+  if (disk) return join(disk.dir, VM_DISK_FILE.appliance);
+  const mend = "build it with: meshbench image build --for esxi";
+  throw new BenchError("image", `image ${imageDigest} is neither on host ${host} nor here; ${mend}`, { host });
+}
+
+/** Its mark comes last: without it, it is not finished. */
+async function importTemplate(
+  govc: Govc,
+  wanted: { name: string; file: string; place: Place; imageDigest: string; isVcenter: boolean },
+): Promise<void> {
+  const { name, file, place, imageDigest, isVcenter } = wanted;
+  const { datastore, network, pool, folder } = place;
+  const target = { datastore: datastore.ref, pool, ...(folder && { folder }) };
+  try {
+    await govc.import.ova({ name, file, ...target, networks: { [APPLIANCE_NETWORK]: network.name } });
+  } catch (error) {
+    if (isGovcError(error, "already exists")) throw new ChangedMeanwhileError(error.message, { cause: error });
+    throw error;
+  }
+  const vm = await govc.vm.find(name);
+  if (vm === undefined) throw new ChangedMeanwhileError(`template ${name} went away`);
+  if (isVcenter) await govc.snapshot.create(vm.ref, SNAPSHOT);
+  await govc.vm.change(vm.ref, { extraConfig: { [IMAGE_KEY]: imageDigest } });
+}
+
+/** As the appliance calls the one network it has. */
+const APPLIANCE_NETWORK = "nodes";

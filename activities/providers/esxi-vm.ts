@@ -1,0 +1,147 @@
+/** One node as a VM: a child of the template's disk, told by guestinfo what it is, and there once however often it is asked for. */
+
+import { formatVmConfig, toGuestinfo } from "#activities/image/vm-config";
+import { ChangedMeanwhileError, isGovcError } from "#activities/providers/esxi-connection";
+import type { EsxiConnection } from "#activities/providers/esxi-connection";
+import { ADDRESS_KEY, toAnnotation, vmsOfNode } from "#activities/providers/esxi-labels";
+import type { Place } from "#activities/providers/esxi-place";
+import { destroyVm } from "#activities/providers/esxi-removal";
+import type { Template } from "#activities/providers/esxi-template";
+import { labelsOf } from "#activities/providers/labels";
+import type { NodeSpec } from "#activities/providers/provider";
+import type { Govc, VmInfo } from "#govc-wrapper";
+import { BenchError } from "#model/errors";
+import { NODE_ENV, VM_CONFIG, VM_ENV } from "#model/node-protocol";
+import type { RunSpec } from "#model/run";
+
+/** As the appliance has it. */
+const GUEST_ID = "other3xLinux64Guest";
+/** Of ESXi 6.5, the oldest that is served. */
+const HARDWARE_VERSION = "vmx-13";
+/** What DNS takes as one label. */
+const HOSTNAME_MOST = 63;
+
+export interface WantedVm {
+  readonly run: RunSpec;
+  readonly node: NodeSpec;
+  readonly place: Place;
+  readonly template: Template;
+  readonly isVcenter: boolean;
+  readonly now: () => Date;
+}
+
+export const vmNameOf = (runId: string, nodeIndex: number): string => `${runId}-n${nodeIndex}`;
+
+/** The name of its own, so that a DHCP server may tell DNS of it; the end of it tells nodes of a run apart. */
+export const hostnameOf = (vmName: string): string => vmName.slice(-HOSTNAME_MOST).replace(/^-+/, "");
+
+/**
+ * The node's VM, switched on: the existing one, in whatever state it is, or a new one. One that was up once is never
+ * started again, since a main loop is never continued.
+ * @returns Also when it was switched on by this call, of `performance.now()`.
+ * @throws {BenchError} `name taken`, `capacity`, `esxi unavailable` …
+ */
+export async function ensureVm(
+  connection: EsxiConnection,
+  wanted: WantedVm,
+  signal: AbortSignal,
+): Promise<{ vm: VmInfo; startedMs: number | undefined }> {
+  const { run, node } = wanted;
+  return connection.converge(signal, async (govc) => {
+    for (;;) {
+      const vms = await connection.listVms();
+      const [vm, ...doubles] = vmsOfNode(vms, { runId: run.runId, host: connection.hostId }, node.index);
+      for (const { ref } of doubles) await destroyVm(connection, ref, wanted);
+      if (vm === undefined) {
+        refuseForeign(vms, wanted);
+        await connection.make(signal, () => createVm(govc, wanted));
+        continue;
+      }
+      if (ADDRESS_KEY in vm.extraConfig || vm.powerState !== "poweredOff") return { vm, startedMs: undefined };
+      const startedMs = performance.now();
+      await connection.make(signal, () => startVm(govc, vm, wanted));
+      return { vm, startedMs };
+    }
+  });
+}
+
+function refuseForeign(vms: readonly VmInfo[], { run, node }: WantedVm): void {
+  const name = vmNameOf(run.runId, node.index);
+  const foreign = vms.find((vm) => vm.name === name);
+  if (foreign === undefined) return;
+  throw new BenchError("name taken", `name ${name} is taken by a foreign VM, ${foreign.ref}`, { node: node.index });
+}
+
+async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
+  const { run, node, place, template, isVcenter } = wanted;
+  const { cpus, memoryMib } = run.point;
+  const target = { datastore: place.datastore.ref, pool: place.pool, ...(place.folder && { folder: place.folder }) };
+  const hardware = { cpus, memoryMib, network: place.network.ref };
+  const identity = { name: vmNameOf(run.runId, node.index), annotation: toAnnotation(labelsOfNode(wanted)) };
+  try {
+    if (isVcenter) {
+      const snapshot = template.snapshot && { snapshot: template.snapshot };
+      await govc.vm.clone({ ...target, ...hardware, ...identity, ...snapshot, source: template.ref, isLinked: true });
+      return;
+    }
+    await govc.vm.create({
+      ...target,
+      ...hardware,
+      ...identity,
+      guestId: GUEST_ID,
+      hardwareVersion: HARDWARE_VERSION,
+      firmware: "efi",
+      networkAdapter: "vmxnet3",
+      diskController: "pvscsi",
+      disk: { ...(await templateDisk(govc, wanted)), isLinked: true },
+    });
+  } catch (error) {
+    // Another worker was faster; if not, the name is somebody else's, which the next look tells.
+    if (isGovcError(error, "already exists")) throw new ChangedMeanwhileError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function templateDisk(govc: Govc, { template, place, run }: WantedVm) {
+  const [disk] = await govc.device.disks(template.ref);
+  const location = disk && /^\[(.+?)\] (.+)$/.exec(disk.file);
+  const [, datastoreName, path] = location ?? [];
+  if (path === undefined || datastoreName !== place.datastore.name) {
+    const problem = disk ? `has its disk at ${disk.file}, not on datastore ${place.datastore.name}` : "has no disk";
+    throw new BenchError("image", `template ${template.name} ${problem}`, { host: run.environment.host });
+  }
+  return { datastore: place.datastore.ref, path };
+}
+
+/** Told again what it is each time it is started: its deadline is counted from there. */
+async function startVm(govc: Govc, vm: VmInfo, wanted: WantedVm): Promise<void> {
+  const extraConfig = { ...labelsOfNode(wanted), [VM_CONFIG.guestinfoKey]: toGuestinfo(configOf(wanted)) };
+  await govc.vm.change(vm.ref, { extraConfig });
+  try {
+    await govc.vm.power(vm.ref, "on");
+  } catch (error) {
+    // Another worker did, or an earlier attempt whose answer was lost.
+    if (!isGovcError(error, "wrong state") || (await govc.vm.info(vm.ref)).powerState === "poweredOff") throw error;
+  }
+}
+
+const labelsOfNode = ({ run, node: { index: nodeIndex, deadlineAt } }: WantedVm) =>
+  labelsOf({ runId: run.runId, host: run.environment.host, deadlineAt, nodeIndex });
+
+function configOf({ run, node, now }: WantedVm): string {
+  const { runId, environment, point } = run;
+  const { index, workerVerifier, sizing, deadlineAt } = node;
+  return formatVmConfig({
+    [NODE_ENV.runId]: runId,
+    [NODE_ENV.nodeIndex]: index,
+    [NODE_ENV.deadlineSec]: Math.max(1, Math.ceil((Date.parse(deadlineAt) - now().getTime()) / 1000)),
+    [NODE_ENV.workerVerifier]: workerVerifier,
+    [NODE_ENV.bufferPoolMib]: sizing.bufferPoolMib,
+    [NODE_ENV.redoLogMib]: sizing.redoLogMib,
+    [NODE_ENV.heapTableMib]: sizing.heapTableMib,
+    [NODE_ENV.reverseLookups]: point.resolve === "reverse" ? 1 : undefined,
+    [VM_ENV.hostname]: hostnameOf(vmNameOf(runId, index)),
+    [VM_ENV.ramDiskMib]: environment.ramDiskMib ?? sizing.ramDiskMib,
+    [VM_ENV.dns]: environment.dns?.join(","),
+  });
+}

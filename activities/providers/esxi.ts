@@ -1,0 +1,213 @@
+/** Nodes as VMs of a standalone ESXi host or of a vCenter. */
+
+import pLimit from "p-limit";
+import type { LimitFunction } from "p-limit";
+import type { EngineFence } from "#activities/fence/fence-mark";
+import { awaitAddress, DEFAULT_ADDRESS_TIMING } from "#activities/providers/esxi-address";
+import type { AddressTiming } from "#activities/providers/esxi-address";
+import { EsxiConnection, isGovcError } from "#activities/providers/esxi-connection";
+import { prepareEsxiEnvironment, requireWholeSizes } from "#activities/providers/esxi-environment";
+import { ADDRESS_KEY, describeVm, uuidOf, vmsOfNode } from "#activities/providers/esxi-labels";
+import { EsxiLease } from "#activities/providers/esxi-lease";
+import { findPlace } from "#activities/providers/esxi-place";
+import type { Place, PlaceNames } from "#activities/providers/esxi-place";
+import { removeRun } from "#activities/providers/esxi-removal";
+import { ensureTemplate, readTemplate } from "#activities/providers/esxi-template";
+import type { DiskSource, Template } from "#activities/providers/esxi-template";
+import { ensureVm, hostnameOf } from "#activities/providers/esxi-vm";
+import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
+import type { GovcOptions, VmInfo } from "#govc-wrapper";
+import { BenchError } from "#model/errors";
+import { DATABASE_PORT } from "#model/node-protocol";
+import type { NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
+import type { Environment } from "#model/spec";
+
+export interface EsxiProviderOptions {
+  readonly hostId: string;
+  readonly connect: GovcOptions;
+  readonly place: PlaceNames;
+  /** A VM that the operator made; absent: the image is imported once. */
+  readonly template?: string | undefined;
+  /** Where DNS knows VMs by their names; absent: only VMware Tools are asked. */
+  readonly domain?: string | undefined;
+  readonly source: DiskSource;
+  readonly now?: () => Date;
+  readonly addressTiming?: AddressTiming;
+}
+
+/** A host does little more at a time, and others use it as well. */
+const CONCURRENCY = 4;
+const LOG_BYTES = 1024 * 1024;
+
+/** What a run needs of a host, found once. */
+interface Site {
+  readonly place: Place;
+  readonly isVcenter: boolean;
+}
+
+export class EsxiProvider implements NodeProvider {
+  readonly name = "esxi";
+  readonly fence: EngineFence;
+  readonly #options: EsxiProviderOptions;
+  readonly #connection: EsxiConnection;
+  readonly #now: () => Date;
+  readonly #slots: LimitFunction = pLimit(CONCURRENCY);
+  /** One import at a time, whoever asks. */
+  readonly #templateSlot: LimitFunction = pLimit(1);
+  readonly #templates = new Map<string, Template>();
+  #site: Promise<Site> | undefined;
+
+  constructor(options: EsxiProviderOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => new Date());
+    this.#connection = new EsxiConnection(options.hostId, options.connect);
+    this.fence = new EsxiLease(this.#connection, async () => (await this.#findSite()).place.datastore, this.#now);
+  }
+
+  prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
+    const { source, place: names, template } = this.#options;
+    return prepareEsxiEnvironment(this.#connection, environment, { source, names, template });
+  }
+
+  async ensureRun(run: RunSpec, _deadlineAt: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { cpus, memoryMib, nodes, resolve } = run.point;
+    const host = this.#options.hostId;
+    requireWholeSizes({ cpus, memoryMib, host });
+    if (resolve === "names" && this.#options.domain === undefined) {
+      const message = "resolve: names needs a domain that DNS knows the VMs in: esxi.domain in hosts.yaml";
+      throw new BenchError("dns", message, { host });
+    }
+    await this.#requireMemory(nodes * memoryMib, signal);
+    this.#templates.delete(run.environment.imageDigest); // it may have gone since the last run
+    await this.#templateOf(run, signal);
+  }
+
+  async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
+    const template = await this.#templateOf(run, signal);
+    const wanted = { run, node, template, now: this.#now, ...(await this.#findSite(signal)) };
+    const { vm, startedMs } = await this.#slots(() => ensureVm(this.#connection, wanted, signal));
+    const address = vm.extraConfig[ADDRESS_KEY] ?? (await this.#awaitAddress(vm, node.index, signal));
+    const dnsName = this.#dnsNameOf(vm.name);
+    return {
+      index: node.index,
+      id: uuidOf(vm),
+      name: vm.name,
+      address,
+      port: DATABASE_PORT,
+      ...(dnsName !== undefined && { hostname: dnsName }),
+      ...(startedMs !== undefined && { bootSec: (performance.now() - startedMs) / 1000 }),
+    };
+  }
+
+  async inspectNodes(_run: RunSpec, nodes: readonly NodeHandle[]): Promise<NodeState[]> {
+    const vms = await this.#connection.converge(undefined, () => this.#connection.listVms());
+    const byId = new Map(vms.map((vm) => [uuidOf(vm), vm]));
+    return nodes.map(({ id }) => stateOf(byId.get(id)));
+  }
+
+  /** What the host wrote down about the VM: nobody but a console sees what is printed in it. */
+  async readLogs(runId: string, nodeIndex: number): Promise<string> {
+    return this.#connection.converge(undefined, async (govc) => {
+      const [vm] = vmsOfNode(await this.#connection.listVms(), { runId, host: this.#options.hostId }, nodeIndex);
+      const folder = vm?.vmxPath?.replace(/\/[^/]*$/, "");
+      const location = folder && (await this.#connection.locate(`${folder}/vmware.log`));
+      if (!location) {
+        throw new BenchError("node lost", "its VM is gone", { node: nodeIndex, host: this.#options.hostId });
+      }
+      try {
+        return await govc.datastore.tail(location, { maxBytes: LOG_BYTES });
+      } catch (error) {
+        if (isGovcError(error, "not found")) return ""; // it was never switched on
+        throw error;
+      }
+    });
+  }
+
+  async destroyRun(runId: string): Promise<number> {
+    const isVcenter = await this.#connection.converge(undefined, async (govc) => isVirtualCenter(await govc.about()));
+    return removeRun(this.#connection, { runId, slots: this.#slots, isVcenter });
+  }
+
+  async listLabelled(): Promise<LabelledResource[]> {
+    const vms = await this.#connection.converge(undefined, () => this.#connection.listVms());
+    return vms.map(describeVm).filter((resource) => resource !== undefined);
+  }
+
+  /** Logs out of the host. */
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  #templateOf({ environment: { imageDigest } }: RunSpec, signal: AbortSignal): Promise<Template> {
+    return this.#templateSlot(async () => {
+      const template = this.#templates.get(imageDigest) ?? (await this.#ensureTemplate(imageDigest, signal));
+      this.#templates.set(imageDigest, template);
+      return template;
+    });
+  }
+
+  /** Kept as long as it leads somewhere. */
+  #findSite(signal?: AbortSignal): Promise<Site> {
+    this.#site ??= this.#connection
+      .converge(signal, async (govc) => ({
+        isVcenter: isVirtualCenter(await govc.about()),
+        place: await findPlace(govc, this.#options.place, this.#options.hostId),
+      }))
+      .catch((error: unknown) => {
+        this.#site = undefined;
+        throw error;
+      });
+    return this.#site;
+  }
+
+  async #ensureTemplate(imageDigest: string, signal: AbortSignal): Promise<Template> {
+    const { template: name, source, hostId: host } = this.#options;
+    const { place, isVcenter } = await this.#findSite(signal);
+    if (name === undefined) return ensureTemplate(this.#connection, { imageDigest, place, isVcenter, source }, signal);
+    const vms = await this.#connection.converge(signal, () => this.#connection.listVms());
+    const template = readTemplate(vms, name, { isVcenter, host });
+    if (template?.imageDigest === imageDigest) return template;
+    const problem = template === undefined ? "is no longer there" : `is another one now: ${template.imageDigest}`;
+    throw new BenchError("image", `template ${JSON.stringify(name)} ${problem}`, { host });
+  }
+
+  async #requireMemory(neededMib: number, signal: AbortSignal): Promise<void> {
+    const hosts = await this.#connection.converge(signal, (govc) => govc.inventory.hosts());
+    const thereMib = hosts.reduce((sum, { memoryMib }) => sum + memoryMib, 0);
+    if (neededMib <= thereMib) return;
+    const message = `the nodes need ${neededMib} MiB together, the host has ${thereMib} MiB`;
+    throw new BenchError("capacity", message, { host: this.#options.hostId });
+  }
+
+  /** And writes it down, so that this VM is never started again. */
+  async #awaitAddress(vm: VmInfo, nodeIndex: number, signal: AbortSignal): Promise<string> {
+    const { addressTiming = DEFAULT_ADDRESS_TIMING } = this.#options;
+    const awaited = { vm, nodeIndex, dnsName: this.#dnsNameOf(vm.name) };
+    const address = await awaitAddress(this.#connection, awaited, addressTiming, signal);
+    await this.#connection.converge(signal, (govc) =>
+      this.#connection.make(signal, () => govc.vm.change(vm.ref, { extraConfig: { [ADDRESS_KEY]: address } })),
+    );
+    return address;
+  }
+
+  #dnsNameOf(vmName: string): string | undefined {
+    const { domain } = this.#options;
+    return domain === undefined ? undefined : `${hostnameOf(vmName)}.${domain}`;
+  }
+}
+
+const isVirtualCenter = ({ apiType }: { readonly apiType: string }): boolean => apiType === "VirtualCenter";
+
+/** How a VM ended, hosts do not tell. */
+function stateOf(vm: VmInfo | undefined): NodeState {
+  if (!vm) return { state: "missing" };
+  switch (vm.powerState) {
+    case "poweredOn":
+      return { state: "running" };
+    case "suspended":
+      return { state: "paused" };
+    case "poweredOff":
+      return { state: "exited", exitCode: null, outOfMemory: false };
+  }
+}

@@ -1,0 +1,5 @@
+import { EsxiHarness } from "#test/support/esxi-harness";
+import { describeProviderContract } from "#test/support/provider-contract";
+
+describeProviderContract("ESXi, a standalone host (simulated)", () => EsxiHarness.start({ mode: "esx" }));
+describeProviderContract("ESXi, a vCenter (simulated)", () => EsxiHarness.start({ mode: "vcenter" }));

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { nodeImageTag } from "#activities/image/node-image";
 import { EXIT } from "#model/errors";
+import { readHostsFile } from "#worker/hosts-file";
 import { ensureHostsFile } from "#worker/hosts-file-defaults";
 import { type Installation, locateInstallation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
@@ -22,6 +23,7 @@ import { type EngineFacts, engineHasImage } from "#infra/engine/engine";
 import { ensureEngine } from "#infra/engine/ensure";
 import { requireSameEngine } from "#infra/engine/same-engine";
 import { ensureNodeImage } from "#infra/node-image/build";
+import { ensureNodeTree } from "#infra/node-image/tree";
 import { DEATHS_ALLOWED, startFailure, superviseServices } from "#infra/supervisor/control";
 import { secretsOfWorker } from "#infra/supervisor/environment";
 import type { ServiceSpec } from "#infra/supervisor/service";
@@ -49,7 +51,10 @@ export async function bringUp(
     requireSameEngine(installation);
     const engine = await ensureEngine(installation, steps, consent);
     ensureHostsFile(installation, engine.endpoint.url);
-    if (parts.includes("image")) await provideImage(engine, steps, consent);
+    if (parts.includes("image")) {
+      await provideImage(engine, steps, consent);
+      await provideTree(installation, steps);
+    }
   }
   if (parts.includes("temporal")) await startTemporal(installation, steps);
   if (parts.includes("worker")) await startWorker(installation, steps);
@@ -66,6 +71,14 @@ async function provideImage(engine: EngineFacts, steps: Steps, consent: Consent)
     await installPackages(steps, consent, "The node image is made by mmdebstrap.", packages);
   }
   await ensureNodeImage(steps);
+}
+
+/** Where hosts.yaml offers native nodes: the same image, unpacked, which takes some seconds. */
+async function provideTree({ hostsFile, cache }: Installation, steps: Steps): Promise<void> {
+  const hosts = Object.values(readHostsFile(hostsFile)?.hosts ?? {});
+  if (!isRoot() || hosts.every((host) => host.process === undefined)) return;
+  const { digest } = await ensureNodeTree(cache, steps);
+  steps.note(`✓ node image for native nodes ${digest.slice(0, 19)}`);
 }
 
 async function startTemporal(installation: Installation, steps: Steps): Promise<void> {

@@ -79,7 +79,9 @@ export class HostMeter {
     const { families, carriers } = this.#last.ownership;
     return this.#nodes.map(({ index, id }) => {
       const carrier = carriers.get(id);
-      const first = families.values().find(({ parent }) => parent === carrier?.pid);
+      const children = [...families.values()].filter(({ parent }) => parent === carrier?.pid);
+      // A native node's keeper also carries its log.
+      const first = children.find((one) => placeOf(one)?.path.includes(id)) ?? children[0];
       return { node: index, ...cgroupOf(first, id), ...networkOf(first) };
     });
   }
@@ -151,12 +153,14 @@ const NO_CGROUP: CgroupCpu = { cpuSec: null, throttledSec: null, throttledPeriod
 
 /** Only a cgroup that is the node's alone tells of the node. */
 function cgroupOf(process: Process | undefined, nodeId: string): CgroupCpu {
-  const place = process && parseIfThere(`/proc/${process.pid}/cgroup`, parseCgroupPlace);
+  const place = process && placeOf(process);
   if (!place?.path.includes(nodeId)) return NO_CGROUP;
   const read = (controller: string, file: string) =>
     readIfThere(join("/sys/fs/cgroup", place.version === 1 ? controller : "", place.path, file));
   return parseCgroupCpu(read("cpu", "cpu.stat"), place.version === 1 ? read("cpuacct", "cpuacct.usage") : undefined);
 }
+
+const placeOf = ({ pid }: Process) => parseIfThere(`/proc/${pid}/cgroup`, parseCgroupPlace);
 
 /** A node's own network: that of the first process in it. */
 function networkOf(

@@ -131,9 +131,13 @@ export class HostNetworks {
    */
   async connectTap(network: HostNetwork, nodeIndex: number): Promise<string> {
     const port = portName(nodeIndex);
-    // An existing tap is busy, not there: its name is taken by ourselves.
     const add = ["-n", networkNamespace(network.runId), "tuntap", "add", "dev", port, "mode", "tap"];
-    if (!(await hasPort(network.runId, port))) await runHostCommand("ip", add);
+    if (!(await hasPort(network.runId, port))) {
+      await runHostCommand("ip", add).catch(async (error: unknown) => {
+        // Where another worker was faster, the name is only busy.
+        if (!(await hasPort(network.runId, port))) throw error;
+      });
+    }
     await attachPort(network, nodeIndex);
     return port;
   }

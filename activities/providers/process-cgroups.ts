@@ -85,8 +85,10 @@ export class NodeCgroups {
 
   /** All processes in the node's groups, keeper excepted. */
   async processesOf(nodeId: string): Promise<number[]> {
+    const read = (folder: string) => readFile(join(folder, "cgroup.procs"), "utf8");
     const lists = await Promise.all(
-      this.foldersOf(nodeId).map((folder) => ignoring("ENOENT", readFile(join(folder, "cgroup.procs"), "utf8"))),
+      // One that goes while it is read is no device any more.
+      this.foldersOf(nodeId).map((folder) => ignoring("ENODEV", ignoring("ENOENT", read(folder)))),
     );
     const pids = lists.flatMap((list) => (list ?? "").split("\n").filter(Boolean).map(Number));
     return [...new Set(pids)];

@@ -21,8 +21,8 @@ const LOG_LIMIT_BYTES = 1024 * 1024;
 
 const labelsFile = z.record(z.string(), z.string());
 
-/** Texts by name: what is mounted over the tree's own. */
-export type NodeFiles = Readonly<Record<"hosts" | "hostname" | "resolv.conf", string>>;
+/** Texts by name. */
+export type NodeFiles = Readonly<Record<string, string>>;
 
 export interface NodeFolder {
   readonly name: string;
@@ -122,12 +122,12 @@ export async function removeFolder(path: string): Promise<void> {
   await ignoringMissing(rmdir(path));
 }
 
-export function describeFolder({ name, labels }: NodeFolder): LabelledResource {
+export function describeFolder({ name, labels }: NodeFolder, kind: "process" | "vm" = "process"): LabelledResource {
   const { [LABEL.run]: runId = "", [LABEL.host]: host = "", [LABEL.deadline]: deadlineAt = "" } = labels;
   const { [LABEL.node]: node } = labels;
   const isNode = !name.startsWith(UNFINISHED) && node !== undefined;
   return {
-    kind: isNode ? "process" : "folder",
+    kind: isNode ? kind : "folder",
     id: name,
     name,
     runId,

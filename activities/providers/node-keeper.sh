@@ -1,0 +1,67 @@
+#!/bin/bash
+# Stays beside a node that no engine looks after, and outlives the worker: starts it, keeps what it prints, and writes down
+# how it ended.
+#
+# usage: node-keeper.sh NODE FOLDER KEEPER_GROUPS NODE_GROUPS COMMAND…
+#   as root. COMMAND runs in FOLDER and becomes the node. In FOLDER it writes `log`, `keeper` and `init` (both processes as
+#   /proc has them) and, when all is over, `exit`. Groups are folders of control groups, separated by colons. NODE is here
+#   to be found in the process list.
+set -u
+
+# Twice this is kept.
+readonly LOG_BYTES=1048576
+
+keep() {
+  local folder=$2 keeper_groups=$3 node_groups=$4 logger status
+  cd "$folder" || exit
+  # One keeper at a time, and only one ever: what has run once is not started again.
+  exec 9>lock
+  flock --nonblock 9 && [[ ! -e init ]] || exit 0
+  # The worker's own limits are not the node's, and the end of its unit is not the node's end.
+  join_groups "$keeper_groups"
+  write_identity keeper
+  exec > >(exec 9>&- && keep_log log) 2>&1 </dev/null
+  logger=$!
+  (
+    exec 9>&-
+    join_groups "$node_groups"
+    write_identity init
+    # Nothing of the node is left where its keeper is killed.
+    exec setpriv --pdeathsig KILL -- "${@:5}"
+  ) &
+  wait $!
+  status=$?
+  exec >&- 2>&-
+  wait "$logger"
+  echo "$status" >exit.new && mv exit.new exit
+}
+
+# join_groups A:B:…
+join_groups() {
+  local group groups
+  IFS=: read -ra groups <<<"$1"
+  for group in "${groups[@]}"; do
+    echo "$BASHPID" >"$group/cgroup.procs" || exit 69
+  done
+}
+
+# write_identity FILE: of this process.
+write_identity() {
+  local identity
+  read -r identity <"/proc/$BASHPID/stat"
+  echo "$identity" >"$1.new" && mv "$1.new" "$1"
+}
+
+keep_log() {
+  local file=$1 line bytes=0
+  while IFS= read -r line || [[ $line ]]; do
+    printf '%s\n' "${line%$'\r'}" >>"$file"
+    ((bytes += ${#line} + 1))
+    if ((bytes >= LOG_BYTES)); then
+      mv "$file" "$file.1"
+      bytes=0
+    fi
+  done
+}
+
+keep "$@"

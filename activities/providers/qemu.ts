@@ -1,0 +1,249 @@
+/**
+ * Virtual machines on this machine itself: one QEMU process each, on KVM where that works, else emulated.
+ *
+ * A VM is a folder (see `NodeFolders`) with its copy-on-write disk, a tap at the run's bridge (see `HostNetworks`), control
+ * groups, and a keeper (node-keeper.sh), which starts it, outlives the worker, and says how it ended.
+ */
+
+import { randomUUID } from "node:crypto";
+import { link, readFile, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import pLimit from "p-limit";
+import { formatVmConfig } from "#activities/image/vm-config";
+import { VM_DISK_FILE } from "#activities/image/vm-disk";
+import type { VmDisk } from "#activities/image/vm-disk";
+import { isStopped } from "#activities/process-identity";
+import type { ProcessIdentity } from "#activities/process-identity";
+import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool";
+import { runHostCommand } from "#activities/providers/host-command";
+import { HostNetworks, namespacePath, networkNamespace } from "#activities/providers/host-network";
+import type { HostNetwork } from "#activities/providers/host-network";
+import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
+import { knownHosts } from "#activities/providers/node-hosts";
+import { awaitExitCode, findLivingNode, removeKeptNode, startKeeper } from "#activities/providers/node-keeper";
+import { deadlineVariable, stableVariables } from "#activities/providers/node-variables";
+import { NodeCgroups } from "#activities/providers/process-cgroups";
+import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/process-folders";
+import type { NodeFolder } from "#activities/providers/process-folders";
+import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
+import { requireRoom } from "#activities/providers/qemu-capacity";
+import { hasVhost, prepareQemuEnvironment, requireDisk } from "#activities/providers/qemu-environment";
+import type { QemuHost } from "#activities/providers/qemu-environment";
+import { bootKernelOf } from "#activities/providers/qemu-kernel";
+import { macOf, MACHINERY, nodeArguments, QEMU, VM_FILE } from "#activities/providers/qemu-machine";
+import type { Accelerator } from "#activities/providers/qemu-machine";
+import { askMachineStatus } from "#activities/providers/qemu-monitor";
+import { BenchError } from "#model/errors";
+import { LABEL, nodeHostname } from "#model/ids";
+import { DATABASE_PORT, VM_ENV } from "#model/node-protocol";
+import type { NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
+import type { Environment } from "#model/spec";
+
+const VMS_DIR = "/run/meshbench-vms";
+
+export interface QemuProviderOptions extends QemuHost {
+  readonly hostId: string;
+  readonly now?: () => Date;
+  /** Where VMs are kept; the same for all installations on the machine. */
+  readonly vmsDir?: string;
+  readonly networks?: HostNetworks;
+}
+
+const nameOf = (runId: string, nodeIndex: number): string => `${runId}-n${nodeIndex}`;
+
+export class QemuProvider implements NodeProvider {
+  readonly name = "qemu";
+  readonly #host: QemuHost;
+  readonly #hostId: string;
+  readonly #now: () => Date;
+  readonly #folders: NodeFolders;
+  readonly #networks: HostNetworks;
+  readonly #slots = pLimit(Math.max(4, availableParallelism()));
+
+  constructor({ hostId, now = () => new Date(), vmsDir = VMS_DIR, networks, ...host }: QemuProviderOptions) {
+    this.#host = host;
+    this.#hostId = hostId;
+    this.#now = now;
+    this.#folders = new NodeFolders(vmsDir);
+    this.#networks = networks ?? new HostNetworks();
+  }
+
+  prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
+    return prepareQemuEnvironment(this.#host, environment);
+  }
+
+  async ensureRun(run: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void> {
+    const { runId, point, environment } = run;
+    signal.throwIfAborted();
+    // Machines that run already have their share.
+    if (!(await this.#networks.find(runId))) await requireRoom(run, acceleratorOf(run));
+    const isOpen = environment.dns !== undefined;
+    await this.#networks.ensure({ runId, host: this.#hostId, deadlineAt, nodes: point.nodes, isOpen }, signal);
+  }
+
+  async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
+    const network = await this.#networks.find(run.runId);
+    if (!network) throw new Error(`run ${run.runId} has no network: ensureRun comes first`);
+    const name = nameOf(run.runId, node.index);
+    await this.#slots(() => this.#start(run, node, network, signal));
+    return { index: node.index, id: name, name, address: nodeAddress(network, node.index), port: DATABASE_PORT };
+  }
+
+  inspectNodes(_: RunSpec, nodes: readonly NodeHandle[]): Promise<NodeState[]> {
+    return Promise.all(
+      nodes.map(async ({ id }) => {
+        const folder = await this.#folders.find(id);
+        return folder ? stateOf(folder) : { state: "missing" };
+      }),
+    );
+  }
+
+  async readLogs(runId: string, nodeIndex: number): Promise<string> {
+    const folder = await this.#folders.find(nameOf(runId, nodeIndex));
+    if (folder) return readLog(folder);
+    throw new BenchError("node lost", "its VM is gone", { node: nodeIndex, host: this.#hostId });
+  }
+
+  /** The network last: machines that still ran would have lost it. */
+  async destroyRun(runId: string): Promise<number> {
+    const folders = await this.#folders.list();
+    const ours = folders.filter(({ labels }) => labels[LABEL.run] === runId && labels[LABEL.host] === this.#hostId);
+    const cgroups = await NodeCgroups.open();
+    const removals = ours.map((folder) => removeKeptNode(folder, cgroups));
+    // All of them are tried: one that cannot be removed does not keep the others.
+    const failed = (await Promise.allSettled(removals)).find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
+    return ours.length + (await this.#networks.remove(runId, this.#hostId));
+  }
+
+  async listLabelled(): Promise<LabelledResource[]> {
+    const [folders, networks] = await Promise.all([this.#folders.list(), this.#networks.list()]);
+    return [...folders.map((folder) => describeFolder(folder, "vm")), ...networks];
+  }
+
+  /** Each step is safe to repeat; of two keepers for one node the second one ends at once. */
+  async #start(run: RunSpec, node: NodeSpec, network: HostNetwork, signal: AbortSignal): Promise<void> {
+    const disk = await requireDisk(this.#host, run.environment.imageDigest, run.environment);
+    signal.throwIfAborted();
+    const folder = await this.#ensureFolder(run, node, network);
+    if (await readIdentity(folder, "init")) return;
+    await ensureOverlay(folder, disk);
+    const cgroups = await NodeCgroups.open();
+    const { cpus, memoryMib } = run.point;
+    await cgroups.ensure(folder.name, { cpus: cpus + MACHINERY.cpus, memoryMib: memoryMib + MACHINERY.memoryMib });
+    const tap = await this.#networks.connectTap(network, node.index);
+    const machine = await machineArguments(run, { disk, folder, tap, nodeIndex: node.index });
+    const command = ["nsenter", `--net=${namespacePath(networkNamespace(run.runId))}`, "--", QEMU, ...machine];
+    signal.throwIfAborted();
+    // No more than it needs to find its programs.
+    const env = { PATH: process.env["PATH"] };
+    await startKeeper({ folder, node: node.index, env, cgroups, command }, hasMonitor);
+  }
+
+  async #ensureFolder(run: RunSpec, node: NodeSpec, network: HostNetwork): Promise<NodeFolder> {
+    const { runId } = run;
+    const labels = labelsOf({ runId, host: this.#hostId, deadlineAt: node.deadlineAt, nodeIndex: node.index });
+    const files = { [VM_FILE.config]: configOf(run, node, { network, now: this.#now() }) };
+    const folder = await this.#folders.ensure(nameOf(runId, node.index), labels, files);
+    if (isNodeOfRun(folder.labels, { runId, host: this.#hostId }, node.index)) return folder;
+    const message = `name ${folder.name} is taken by a foreign file, ${folder.path}`;
+    throw new BenchError("name taken", message, { node: node.index });
+  }
+}
+
+/** As it was when the sweep was planned: rows of one sweep never mix the two. */
+function acceleratorOf({ environment: { isolation, name } }: RunSpec): Accelerator {
+  if (isolation === "kvm" || isolation === "tcg") return isolation;
+  throw new RangeError(`environment ${name} has isolation ${isolation}, which is none of QEMU's`);
+}
+
+async function machineArguments(
+  run: RunSpec,
+  { disk, folder, tap, nodeIndex }: { disk: VmDisk; folder: NodeFolder; tap: string; nodeIndex: number },
+): Promise<string[]> {
+  const accelerator = acceleratorOf(run);
+  const { kernel, initrd } = await bootKernelOf(run.environment, disk);
+  return nodeArguments({
+    name: folder.name,
+    accelerator,
+    cpus: run.point.cpus,
+    memoryMib: run.point.memoryMib,
+    kernel,
+    initrd,
+    network: { tap, mac: macOf(nodeIndex), isVhost: await hasVhost(accelerator) },
+  });
+}
+
+function configOf(run: RunSpec, node: NodeSpec, { network, now }: { network: HostNetwork; now: Date }): string {
+  const { environment } = run;
+  return formatVmConfig({
+    ...stableVariables(run, node),
+    ...deadlineVariable(node, now),
+    [VM_ENV.hostname]: nodeHostname(node.index),
+    [VM_ENV.ramDiskMib]: environment.ramDiskMib ?? node.sizing.ramDiskMib,
+    [VM_ENV.address]: `${nodeAddress(network, node.index)}/${network.subnet.prefix}`,
+    [VM_ENV.gateway]: network.isOpen ? gatewayAddress(network) : undefined,
+    [VM_ENV.hosts]: knownHosts(run, node.index, network)
+      .map(({ address, name }) => `${address}=${name}`)
+      .join(","),
+    [VM_ENV.dns]: environment.dns?.join(","),
+  });
+}
+
+/** Once only: another worker's QEMU may have it open by now. */
+async function ensureOverlay({ path }: NodeFolder, disk: VmDisk): Promise<void> {
+  const overlay = join(path, VM_FILE.overlay);
+  const made = `${overlay}.${randomUUID()}`;
+  const base = ["-b", join(disk.dir, VM_DISK_FILE.disk), "-F", "qcow2"];
+  await runHostCommand("qemu-img", ["create", "-q", "-f", "qcow2", ...base, made]);
+  await link(made, overlay).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+  await rm(made, { force: true });
+}
+
+/** QEMU runs in its folder. The way through /proc is short enough for a socket's name, and ends with the process. */
+const monitorOf = ({ pid }: ProcessIdentity): string => `/proc/${pid}/cwd/${VM_FILE.monitor}`;
+
+/** QEMU makes it when it has all that it was told to use. */
+async function hasMonitor(init: ProcessIdentity): Promise<boolean> {
+  return (await askMachineStatus(monitorOf(init))) !== undefined;
+}
+
+async function stateOf(folder: NodeFolder): Promise<NodeState> {
+  const living = await findLivingNode(folder);
+  if (!living) return endOf(folder);
+  if (!living.init) return { state: "running" };
+  if (isStopped(living.init)) return { state: "paused" };
+  const status = await askMachineStatus(monitorOf(living.init));
+  switch (status) {
+    case "paused":
+    case "suspended":
+      return { state: "paused" };
+    case "guest-panicked":
+    case "internal-error":
+    case "io-error":
+    case "shutdown":
+      return { state: "exited", exitCode: null, outOfMemory: false };
+    case "running":
+    case undefined:
+    default:
+      // Who does not answer in time is busy.
+      return { state: "running" };
+  }
+}
+
+/** QEMU itself ends well when its guest powers off: how the node ended is what its PID 1 said. */
+async function endOf(folder: NodeFolder): Promise<NodeState> {
+  const qemuExit = await awaitExitCode(folder);
+  const said = qemuExit === 0 ? await readGuestExit(folder) : qemuExit;
+  const outOfMemory = /Out of memory: Killed process/.test(await readLog(folder));
+  return { state: "exited", exitCode: said, outOfMemory };
+}
+
+/** @returns `null` where the guest panicked, or was cut off. */
+async function readGuestExit({ path }: NodeFolder): Promise<number | null> {
+  const text = await readFile(join(path, VM_FILE.guestExit), "utf8").catch(() => "");
+  return /^\d+\s*$/.test(text) ? Number(text) : null;
+}

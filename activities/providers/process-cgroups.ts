@@ -85,10 +85,9 @@ export class NodeCgroups {
 
   /** All processes in the node's groups, keeper excepted. */
   async processesOf(nodeId: string): Promise<number[]> {
-    const read = (folder: string) => readFile(join(folder, "cgroup.procs"), "utf8");
     const lists = await Promise.all(
       // One that goes while it is read is no device any more.
-      this.foldersOf(nodeId).map((folder) => ignoring("ENODEV", ignoring("ENOENT", read(folder)))),
+      this.foldersOf(nodeId).map((folder) => ignoring("ENODEV", ignoring("ENOENT", readMembers(folder)))),
     );
     const pids = lists.flatMap((list) => (list ?? "").split("\n").filter(Boolean).map(Number));
     return [...new Set(pids)];
@@ -143,6 +142,8 @@ export class NodeCgroups {
 
 /** Control files are there or not: none can be made. */
 const writeSetting = (file: string, value: string): Promise<void> => writeFile(file, value, { flag: "r+" });
+
+const readMembers = (folder: string): Promise<string> => readFile(join(folder, "cgroup.procs"), "utf8");
 
 /** @returns `undefined` where the call failed with this errno. */
 async function ignoring<T>(code: string, result: Promise<T>): Promise<T | undefined> {

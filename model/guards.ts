@@ -158,16 +158,19 @@ export function guardRecordOf(entries: readonly GuardEntry[]): RunGuards {
 
 /**
  * What others did to a run. `noisy host` where it lasted, `load burst` where it was only for a while.
+ * @param options.nodesOutliveEngine - Its restart disturbs nobody, or a node shows a gap.
  * @returns `undefined` where nobody did, or where nothing was sampled.
  */
 export function foreignFailureOf(
   guards: RunGuards | undefined,
   { foreignCpuPct: limitPct }: GuardThresholds,
+  { nodesOutliveEngine = false } = {},
 ): Failure | undefined {
   if (guards === undefined || guards === "not sampled") return undefined;
   const { cpuPct, worstCpuPct, enginesGone } = guards.foreign;
   const [engine] = enginesGone;
-  if (engine !== undefined) return { kind: "engine restart", message: `${engine} was gone when the main loop ended` };
+  if (engine !== undefined && !nodesOutliveEngine)
+    return { kind: "engine restart", message: `${engine} was gone when the main loop ended` };
   const culprit = describeCulprit(guards);
   const limit = `limit ${limitPct} %`;
   if (cpuPct > limitPct) {

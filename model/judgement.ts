@@ -175,13 +175,14 @@ function describeDifference(
 }
 
 /** Before gaps and reconnects, which other load on the host explains. */
-function checkOthers({ guards, thresholds = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {
-  const failure = foreignFailureOf(guards, thresholds);
+function checkOthers(measured: RunMeasurements): Failure | undefined {
+  const failure = checkBursts(measured);
   return failure?.kind === "load burst" ? undefined : failure;
 }
 
-function checkBursts({ guards, thresholds = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {
-  return foreignFailureOf(guards, thresholds);
+function checkBursts({ run, guards, thresholds = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {
+  const nodesOutliveEngine = run.environment.facts["live_restore"] === "true";
+  return foreignFailureOf(guards, thresholds, { nodesOutliveEngine });
 }
 
 /** A node that was held up between release and t0 shows no gap of its own, but leaves late. */

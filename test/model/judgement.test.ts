@@ -171,6 +171,13 @@ test.for(foreign)("with %s on the host the data is proven all the same", async (
   expect(row.reason).toMatch(reason);
 });
 
+test("an engine whose containers outlive it may restart, as long as no node stood still", async () => {
+  const liveRestore = sampleRun({ point: { nodes: 3 }, environment: { facts: { live_restore: "true" } } });
+  const restarted = { ...(await measuredRun(liveRestore)), guards: guardsWith(3, 3, ["dockerd, process 1,"]) };
+  expect(judgeRun(restarted)).toMatchObject({ status: "VALID", reason: "" });
+  expect(judgeRun(withResult(restarted, 2, { longestGapMs: 3000 })).reason).toMatch(/^gap: .*node 2/);
+});
+
 test("a noisy host explains a gap, and outweighs a replaced connection", async () => {
   const disturbed = withResult(await measuredRun(run), 1, { longestGapMs: 3000, reconnects: 2 });
   expect(judgeRun({ ...disturbed, guards: guardsWith(43), thresholds }).reason).toMatch(/^noisy host/);

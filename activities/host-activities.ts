@@ -17,6 +17,7 @@ import { readNodeLogs } from "#activities/read-node-logs";
 import { reapedWhole, reapHost, remainingRunIds } from "#activities/reap-host";
 import { runStep, withHeartbeats } from "#activities/step";
 import type { ReportProgress, StepContext } from "#activities/step";
+import { BenchError } from "#model/errors";
 import type { RunSpec, Step } from "#model/run";
 import type { Environment } from "#model/spec";
 
@@ -56,6 +57,7 @@ export function createHostActivities(dependencies: HostDependencies): HostActivi
 
   return {
     prepareEnvironment: asActivity(prepareEnvironment),
+    buildImage: asActivity(buildImage),
     findNodes: asActivity(findNodes),
     provisionNodes: asStep("provision", provisionNodes),
     passBarrier: asStep("sync", passBarrier),
@@ -100,3 +102,12 @@ async function reap(dependencies: HostDependencies): Promise<{ removed: number; 
 const fetchEvidence = async ({ spoolDir }: HostDependencies, { runId, part }: { runId: string; part: number }) => ({
   data: await new EvidenceSpool(spoolDir).readPart(runId, part),
 });
+
+async function buildImage(
+  { buildImage: build, host }: HostDependencies,
+  input: { sha: string; archive: string },
+): Promise<{ image: string }> {
+  if (build === undefined)
+    throw new BenchError("no provider", "this host has no engine to build an image for", { host });
+  return build(input);
+}

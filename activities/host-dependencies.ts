@@ -56,6 +56,8 @@ export interface HostDependencies extends ReapedHost {
   readonly currentContext: () => StepContext;
   readonly timing: StepTiming;
   readonly guards: HostGuards;
+  /** Absent where no engine could run the image. @throws {BenchError} `image`, `protocol`. */
+  readonly buildImage?: ((input: { sha: string; archive: string }) => Promise<{ image: string }>) | undefined;
 }
 
 /** @throws {BenchError} `no provider` where this host has none of that name. */

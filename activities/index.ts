@@ -2,7 +2,9 @@
 
 import type { Prospect } from "#model/host-outlook";
 import type { HostRequest } from "#model/host-queue";
+import type { RunCommand } from "#model/comment-command";
 import type { RunIntent } from "#model/ledger";
+import type { Arm, CommentRequest, RepositoryRef, SweepEnd, SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import type { NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
 import type { ResultsPage, ResultsQuestion } from "#model/results-question";
@@ -17,6 +19,12 @@ import type { PastAttempt } from "#model/sweep-work";
 export interface HostActivities {
   /** Pins image and facts for a sweep. */
   prepareEnvironment(input: { environment: Environment }): Promise<PreparedEnvironment>;
+
+  /**
+   * The node image of a commit, from `GithubActivities.fetchSource`'s archive, without network and secrets. Answers the
+   * engine's id of it.
+   */
+  buildImage(input: { sha: string; archive: string }): Promise<{ image: string }>;
 
   /** How many nodes of the run are there, in whatever state: those of one that was interrupted. */
   findNodes(input: { run: RunSpec }): Promise<{ found: number }>;
@@ -111,4 +119,30 @@ export interface StoreActivities {
   saveRun(input: { row: RunRow }): Promise<void>;
   /** Keeps one part; with the last one the evidence is unpacked and stored. Any order, any number of times. */
   saveEvidencePart(input: { runId: string; part: number; parts: number; data: string }): Promise<void>;
+}
+
+/**
+ * Polled on `github` by the worker that has the GitHub App's key, which is the one beside the results store. Limits and
+ * outages of GitHub only delay them: each is tried until it is done. What it writes is there once, however often it comes.
+ */
+export interface GithubActivities {
+  react(input: { request: CommentRequest; reaction: "eyes" | "rocket" | "confused" }): Promise<void>;
+
+  /** One comment that answers the command, as plain text. */
+  answer(input: { request: CommentRequest; text: string }): Promise<void>;
+
+  /** The commits to measure; or, where the pull request has moved on since the gate looked, to which commit. */
+  pinCommits(input: {
+    request: CommentRequest;
+    command: RunCommand;
+  }): Promise<{ arms: Arm[]; movedTo?: undefined } | { movedTo: string; arms?: undefined }>;
+
+  /** What a commit's node image is made of: a gzipped tar, base64, under 256 KiB. */
+  fetchSource(input: { repository: RepositoryRef; sha: string }): Promise<{ archive: string }>;
+
+  /** Keeps the status comment and the check up to date until the sweep has ended. Heartbeats. */
+  followSweep(input: { sweep: SweepOnPullRequest; hosts: string[] }): Promise<{ end: SweepEnd }>;
+
+  /** The final comment, the check's conclusion; the status comment is folded away. */
+  concludeSweep(input: { sweep: SweepOnPullRequest; end: SweepEnd; failure?: string }): Promise<{ conclusion: string }>;
 }

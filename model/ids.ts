@@ -7,6 +7,8 @@ export const NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])$/;
 export const WORKFLOW_QUEUE = "meshbench";
 /** Where the results store's activities are polled. */
 export const STORE_QUEUE = "store";
+/** Where what is done at GitHub is polled. */
+export const GITHUB_QUEUE = "github";
 
 export const hostQueueName = (host: string) => `host-${host}`;
 export const hostWorkflowId = (host: string) => `host-${host}`;

@@ -32,6 +32,17 @@ export interface Arm {
   readonly sha: string;
 }
 
+/** A sweep that a comment asked for. */
+export interface SweepOnPullRequest {
+  readonly request: CommentRequest;
+  readonly sweepId: string;
+  /** As it stood in the comment. */
+  readonly spec: string;
+  readonly arms: readonly Arm[];
+}
+
+export type SweepEnd = "done" | "cancelled" | "failed";
+
 /** One comment, one workflow: the server refuses the second delivery. */
 export const commentWorkflowId = ({ pullRequest: { repository, number }, commentId }: CommentRequest): string =>
   `comment-${repository.owner}-${repository.name}-${number}-${commentId}`;

@@ -21,10 +21,17 @@ const endpoint = z
   .string("must be an address such as unix:///var/run/docker.sock")
   .refine((url) => !/\/\/[^/]*@/.test(url), "no user or password belongs in an address; value not echoed");
 
+/** `auto`: KVM where a guest boots with it, else emulation, which is slow and says nothing about VMs. */
+const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
+
 const hostShape = z.strictObject({
   /** Relative to hosts.yaml. Every run's passwords are derived from its content. */
   secret_file: z.string("must be the path of a secret file 0600").min(1, "must be the path of a secret file 0600"),
   docker: z.strictObject({ endpoint }).optional(),
+  /** Native nodes on the worker's own machine: `process: {}`. Needs root. */
+  process: z.strictObject({}).optional(),
+  /** Virtual machines on the worker's own machine: `qemu: {}`. Needs root. */
+  qemu: z.strictObject({ accel: z.enum(ACCELERATORS, "one of auto, kvm, tcg").default("auto") }).optional(),
   esxi: esxiShape.optional(),
 });
 
@@ -52,10 +59,22 @@ const guardsShape = z.strictObject({
 /** One installation of all that share a Temporal namespace keeps the results; its worker is asked by the others. */
 const RESULTS_PLACES = ["here", "elsewhere"] as const;
 
+/** The GitHub App that reports; its key stays on this machine. */
+const githubShape = z.strictObject({
+  app_id: integer(1, Number.MAX_SAFE_INTEGER),
+  /** Relative to hosts.yaml; PEM, 0600. */
+  private_key_file: z.string("must be the path of a PEM file 0600").min(1, "must be the path of a PEM file 0600"),
+  api_url: z
+    .string("must be an address such as https://api.github.com")
+    .regex(/^https?:\/\/[^\s@]+$/, "must be an https address without user and password")
+    .default("https://api.github.com"),
+});
+
 const fileShape = z.strictObject({
   hosts: z.record(z.string().regex(NAME_PATTERN, "a host id is [a-z0-9-]{2,32}"), hostShape),
   limits: limitsShape.prefault({}),
   guards: guardsShape.prefault({}),
+  github: githubShape.optional(),
   results: z.enum(RESULTS_PLACES, "one of here, elsewhere").default("here"),
 });
 

@@ -8,6 +8,7 @@ import type { HostGuards } from "#activities/guards/host-guards";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { LockFiles } from "#activities/fence/lock-files";
+import { buildCommitImage } from "#activities/image/commit-image";
 import { nodeImageTag } from "#activities/image/node-image";
 import { DockerProvider } from "#activities/providers/docker";
 import { openDockerEndpoint } from "#activities/providers/docker-endpoint";
@@ -49,10 +50,30 @@ export function openHosts(installation: Installation, { askRunOutcome, domain }:
 }
 
 function requireHostsFile({ hostsFile }: Installation): HostsFile {
+      buildImage: imageBuilder(settings),
   const file = readHostsFile(hostsFile);
   if (file) return file;
   throw new UnavailableError(`no hosts are set up here: ${hostsFile} is missing`, "meshbench up");
 }
+/** Hosts of this installation that only a worker on this very machine can serve. */
+export const hostsOnThisMachine = (installation: Installation): string[] =>
+  Object.entries(requireHostsFile(installation).hosts)
+    .filter(([, settings]) => isOnThisMachine(settings))
+    .map(([host]) => host);
+
+const isOnThisMachine = ({ docker, process: native, qemu }: HostSettings): boolean =>
+  native !== undefined || qemu !== undefined || docker?.endpoint.startsWith("unix:") === true;
+
+/** Ends the sessions that providers have with their hosts. */
+export async function closeHosts(hosts: readonly HostDependencies[]): Promise<void> {
+  const providers = hosts.flatMap((host) => [...host.providers.values()]);
+  await Promise.all(providers.map((provider) => provider.close?.()));
+}
+
+function imageBuilder({ docker }: HostSettings): HostDependencies["buildImage"] {
+  return docker && ((input) => buildCommitImage(input, docker.endpoint));
+}
+
 
 /** A socket that leads elsewhere is noticed once its nodes are not to be seen here. */
 function openGuards({ docker }: HostSettings, settings: HostsFile["guards"]): HostGuards {

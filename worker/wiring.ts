@@ -4,16 +4,18 @@ import { join } from "node:path";
 import type { Client } from "@temporalio/client";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { createHostActivities } from "#activities/host-activities";
+import type { GithubActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
 import { createStoreActivities } from "#activities/store-activities";
 import { createTemporalActivities } from "#activities/temporal";
-import { openHosts } from "#worker/hosts";
+import { openGithub } from "#worker/github";
+import { hostsOnThisMachine, openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { reapAtStart } from "#worker/reap";
 import { ensureReapSchedule } from "#worker/reap-schedule";
 import { areResultsElsewhere, openResultsStore } from "#worker/results";
-import { requireOnlyStore, storeWorkerIdentity } from "#worker/task-queues";
+import { requireOnlyMachine, requireOnlyStore, storeWorkerIdentity } from "#worker/task-queues";
 import {
   connectClient,
   ensureSearchAttributes,
@@ -37,6 +39,7 @@ export async function runWorker(installation: Installation = locateInstallation(
   await ensureSearchAttributes(client);
   const view = await viewTemporal(client);
   const hosts = openHosts(installation, view);
+  await requireOnlyMachine(client, hostsOnThisMachine(installation));
   const store = areResultsElsewhere(installation) ? undefined : openResultsStore(installation);
   try {
     await reapBeforeServing(client, hosts, store);
@@ -44,6 +47,7 @@ export async function runWorker(installation: Installation = locateInstallation(
       hosts: new Map(hosts.map((dependencies) => [dependencies.host, createHostActivities(dependencies)])),
       ...(store && { store: await storeService(client, store, installation, view) }),
       temporal: createTemporalActivities({ client }),
+      ...githubService(openGithub(installation, client, store)),
     };
     await serve(settings, activities, () => {
       const names = [...hosts.map(({ host }) => `host ${host}`), ...(store ? ["the results store"] : [])].join(", ");
@@ -56,6 +60,8 @@ export async function runWorker(installation: Installation = locateInstallation(
     await client.connection.close();
   }
 }
+
+const githubService = (github: GithubActivities | undefined) => (github === undefined ? {} : { github });
 
 async function storeService(client: Client, store: ResultsStore, { resultsDir }: Installation, view: TemporalView) {
   const identity = storeWorkerIdentity(resultsDir);

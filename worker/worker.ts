@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import type { LogEntry, WorkerOptions } from "@temporalio/worker";
-import type { HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
-import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import type { GithubActivities, HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
+import { GITHUB_QUEUE, hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
 import { maskSecrets } from "#model/mask-secrets";
 import type { TemporalSettings } from "#worker/temporal-connection";
 
@@ -40,6 +40,8 @@ export interface ServedActivities {
   /** Where the results store is here. */
   readonly store?: { readonly activities: StoreActivities; readonly identity: string };
   readonly temporal: TemporalActivities;
+  /** Where the GitHub App's key is here. */
+  readonly github?: GithubActivities;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface ServedActivities {
  */
 export async function serve(
   settings: TemporalSettings,
-  { hosts, store, temporal }: ServedActivities,
+  { hosts, store, temporal, github }: ServedActivities,
   onReady: () => void,
 ): Promise<void> {
   Runtime.install({ logger: new DefaultLogger("WARN", logLine), telemetryOptions: { logging: LOG_BY_LINE } });
@@ -76,6 +78,9 @@ export async function serve(
               maxConcurrentActivityTaskExecutions: 4,
             }),
           ]),
+      ...(github === undefined
+        ? []
+        : [Worker.create({ ...shared, taskQueue: GITHUB_QUEUE, activities: { ...github } })]),
       ...[...hosts].map(([host, activities]) =>
         Worker.create({
           ...shared,

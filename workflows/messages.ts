@@ -8,7 +8,10 @@ import type { HostQueueView, Prospect } from "#model/host-outlook";
 import { GET_HOST_QUEUE_QUERY, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#model/host-queue";
 import type { HostQueue, HostRequest } from "#model/host-queue";
 import type { PackedPlan } from "#model/packed-plan";
+import type { RunCommand } from "#model/comment-command";
+import type { CommentRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
+import type { Spec } from "#model/spec";
 import { GET_SWEEP_PROGRESS_QUERY } from "#model/sweep-progress";
 import type { StatusCounts, SweepProgress } from "#model/sweep-progress";
 import type { PreparedEnvironment, RunSpec, Step } from "#model/run";
@@ -20,6 +23,8 @@ export interface SweepInput {
   readonly plan: PackedPlan;
   /** Commit of the checkout that queued it, or "". */
   readonly sourceSha: string;
+  /** By environment: what its image was built from, where that is another commit. */
+  readonly sourceShas?: Readonly<Record<string, string>>;
   /** Of the plan, by whoever queued the sweep: when it is resumed, the stored plan has to be the same. */
   readonly configHash?: string;
   /** In line for a host, greater goes first; 0 unless said. */
@@ -75,6 +80,23 @@ export interface SweepSummary {
   readonly sweepId: string;
   readonly runsPlanned: number;
   readonly statusCounts: StatusCounts;
+}
+
+/** Workflow id `comment-…`, task queue `meshbench`: see `commentWorkflowId`. */
+export type CommentInput = AnsweredComment | MeasuringComment;
+
+/** All is done but saying so. */
+export interface AnsweredComment {
+  readonly request: CommentRequest;
+  readonly text: string;
+  readonly isRefusal?: boolean;
+}
+
+export interface MeasuringComment {
+  readonly request: CommentRequest;
+  readonly command: RunCommand;
+  /** Checked; without its commits, which are known once they are pinned. */
+  readonly spec: Spec;
 }
 
 /** Workflow id `run-<runId>`, task queue `meshbench`. */

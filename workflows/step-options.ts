@@ -3,8 +3,8 @@
 import { ActivityCancellationType, proxyActivities } from "@temporalio/workflow";
 import type { Duration } from "@temporalio/common";
 import type { ActivityInterfaceFor, ActivityOptions } from "@temporalio/workflow";
-import type { HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
-import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import type { GithubActivities, HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
+import { GITHUB_QUEUE, hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
 import { OUTAGE_SEC } from "#model/plan";
 import type { RunSpec, Step } from "#model/run";
 import { summariseStep } from "#workflows/step-summary";
@@ -83,6 +83,14 @@ export const preparationActivities = (host: string): Proxies<HostActivities> =>
     retry: RETRY,
   });
 
+/** A minute or so where the engine has none of the commit's layers; nothing runs of it. */
+export const imageActivities = (host: string): Proxies<Pick<HostActivities, "buildImage">> =>
+  hostActivities(host, {
+    scheduleToStartTimeout: NO_WORKER_AFTER,
+    scheduleToCloseTimeout: PREPARATION_LIMIT,
+    retry: RETRY,
+  });
+
 /** Tried until it is done: a host that is not proven clean is not leased. */
 export const proofActivities = (host: string): Proxies<HostActivities> =>
   hostActivities(host, { startToCloseTimeout: "2 minutes", retry: RETRY_FOREVER });
@@ -150,3 +158,12 @@ export const watchActivities: Proxies<Pick<TemporalActivities, "watchWorkflows" 
     heartbeatTimeout: "15 seconds",
     retry: RETRY_FOREVER,
   });
+
+/** GitHub may be away for hours, or forbid more for one: what is to be said is said late, and once. */
+export const githubActivities: Proxies<GithubActivities> = proxyActivities<GithubActivities>({
+  taskQueue: GITHUB_QUEUE,
+  startToCloseTimeout: "24 hours",
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: "5 seconds", maximumInterval: "2 minutes", nonRetryableErrorTypes: BUGS },
+});

@@ -144,7 +144,7 @@ async function recordLostRun(run: RunSpec, startedAt: string, error: unknown): P
 }
 
 function runSpecOf(task: SweepTask, { input, journal }: Sweep): RunSpec {
-  const { sweepId, sourceSha, plan } = input;
+  const { sweepId, sourceSha, sourceShas, plan } = input;
   const { seed, warmupSec, observe, keep } = plan.spec;
   const { point, sizing, deadlineSec } = journal.point(task.point);
   const { repetition, attempt } = task;
@@ -161,6 +161,6 @@ function runSpecOf(task: SweepTask, { input, journal }: Sweep): RunSpec {
     observe,
     keep,
     deadlineSec,
-    sourceSha,
+    sourceSha: sourceShas?.[point.environment] ?? sourceSha,
   };
 }

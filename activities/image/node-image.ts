@@ -41,6 +41,8 @@ export const ROOTFS_RECIPE = [
 const TOP_RECIPE = ["init.sh", "vm-config.sh", "layers.ts"] as const;
 
 export interface NodeImageInputs {
+  /** Where they were read. */
+  readonly checkout: string;
   readonly tag: string;
   /** SHA-256 over everything below and the recipe, hex. */
   readonly digest: string;
@@ -70,6 +72,7 @@ export async function readNodeImageInputs(checkout = CHECKOUT): Promise<NodeImag
   const top = await readRecipe(checkout, TOP_RECIPE);
   const digest = digestOf({ ...top, rootfsDigest, program, mysqlSchema, nodeVersion, protocol });
   return {
+    checkout,
     tag: `${REPOSITORY}:${digest.slice(0, 16)}`,
     digest,
     rootfsDigest,

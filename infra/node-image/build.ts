@@ -38,11 +38,12 @@ export interface BuiltImage {
 }
 
 /** Safe to repeat, and in parallel: an image of the same inputs is not built again. */
-export async function ensureNodeImage(steps: Steps = new Steps()): Promise<BuiltImage> {
+export async function ensureNodeImage(steps: Steps = new Steps(), source?: string): Promise<BuiltImage> {
   const endpoint = resolveDockerEndpoint();
   await askEngine(endpoint);
   const docker = new Docker(endpoint.options);
-  const inputs = await readNodeImageInputs();
+  const inputs = await readNodeImageInputs(source);
+  if (source !== undefined) await requireOwnDebianTree(inputs);
   const kept = await findImage(docker, inputs);
   if (kept !== undefined) return { tag: inputs.tag, digest: kept, built: false };
 
@@ -51,6 +52,16 @@ export async function ensureNodeImage(steps: Steps = new Steps()): Promise<Built
   const digest = await findImage(docker, inputs);
   if (digest === undefined) throw new Error(`the engine took ${inputs.tag}, but does not have it`);
   return { tag: inputs.tag, digest, built: true };
+}
+
+/** Making another one means running what the source says, and fetching packages. */
+async function requireOwnDebianTree({ rootfsDigest }: NodeImageInputs): Promise<void> {
+  const own = await readNodeImageInputs();
+  if (rootfsDigest === own.rootfsDigest) return;
+  throw new UnavailableError(
+    "the source changes what the Debian tree is made of",
+    "build its image on a machine of its own, and name that: image=NAME@sha256:…",
+  );
 }
 
 async function makeParts(inputs: NodeImageInputs, docker: Docker, steps: Steps): Promise<ImageDescription> {
@@ -92,13 +103,16 @@ async function loadImage(docker: Docker, image: NodeJS.ReadableStream): Promise<
 async function main(): Promise<number> {
   const program = new Command("build.ts")
     .addOption(new Option("--for <provider>").choices(["docker", "process", ...VM_DISK_KINDS]).default("docker"))
+    .option("--source <dir>", "the checkout that init and node program come from; its Debian tree has to be ours")
     .option("--yes", "install the packages that are missing without asking")
     .option("--json", "print one JSON document on stdout")
     .exitOverride();
   try {
-    const options = program.parse().opts<{ for: "docker" | "process" | VmDiskKind; yes?: boolean; json?: boolean }>();
+    const options = program
+      .parse()
+      .opts<{ for: "docker" | "process" | VmDiskKind; source?: string; yes?: boolean; json?: boolean }>();
     const consent = { isGiven: options.yes ?? false };
-    const made = await make(options.for, consent);
+    const made = await make(options.for, consent, options.source);
     const text = `${Object.values(made.shown).join(" ")} ${made.built ? "built" : "is there already"}`;
     process.stdout.write(`${options.json ? JSON.stringify({ ...made.shown, built: made.built }) : text}\n`);
     return EXIT.ok;
@@ -113,14 +127,15 @@ interface Made {
   readonly built: boolean;
 }
 
-async function make(kind: "docker" | "process" | VmDiskKind, consent: Consent): Promise<Made> {
-  if (kind === "docker") return makeNodeImage();
+async function make(kind: "docker" | "process" | VmDiskKind, consent: Consent, source?: string): Promise<Made> {
+  if (kind === "docker") return makeNodeImage(source);
   return kind === "process" ? makeNodeTree() : makeVmDisk(kind, consent);
 }
 
-async function makeNodeImage(): Promise<Made> {
-  requireSameEngine(locateInstallation());
-  const { tag, digest, built } = await ensureNodeImage();
+async function makeNodeImage(source?: string): Promise<Made> {
+  // What the worker has built for a commit goes to the engine that it names.
+  if (source === undefined) requireSameEngine(locateInstallation());
+  const { tag, digest, built } = await ensureNodeImage(new Steps(), source);
   return { shown: { tag, digest }, built };
 }
 

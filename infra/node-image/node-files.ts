@@ -1,4 +1,4 @@
-/** What lies on top of Debian and the prepared data directory, read from this checkout. */
+/** What lies on top of Debian and the prepared data directory, read from the checkout of the image's inputs. */
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,12 +8,13 @@ import type { NodeFiles } from "#infra/node-image/layers";
 import { readNodeRuntime } from "#infra/node-image/node-runtime";
 
 export async function readNodeFiles(
-  { nodeVersion, program, mysqlSchema }: NodeImageInputs,
+  { checkout, nodeVersion, program, mysqlSchema }: NodeImageInputs,
   { architecture, cacheDir, steps }: { architecture: string; cacheDir: string; steps: Steps },
 ): Promise<NodeFiles> {
   const runtime = await steps.run(`Node ${nodeVersion} for ${architecture}`, (step) =>
     readNodeRuntime({ version: nodeVersion, architecture, cacheDir }, step),
   );
+  const readScript = (name: string) => readFile(join(checkout, "infra", "node-image", name));
   return {
     runtime,
     init: await readScript("init.sh"),
@@ -23,5 +24,3 @@ export async function readNodeFiles(
     mysqlSchema: Buffer.from(mysqlSchema),
   };
 }
-
-const readScript = (name: string) => readFile(join(import.meta.dirname, name));

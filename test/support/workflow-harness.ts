@@ -116,6 +116,7 @@ export class FakeHost {
           isolation: "container",
           facts: {},
         })),
+      buildImage: ({ sha }) => this.#step("buildImage", sha, () => ({ image: `sha256:${sha.padEnd(64, "0")}` })),
       findNodes: ({ run }) =>
         this.#step("findNodes", run.runId, () => ({
           found: this.nodes.has(run.runId) ? (this.nodesLeft ?? run.point.nodes) : 0,
@@ -210,6 +211,11 @@ class FakeStore {
       saveRun: async ({ row }) => {
         this.rows.push(row);
         this.mirror?.saveRun(row);
+      },
+      saveLostRun: async ({ row }) => {
+        const [known] = this.rowsOf(row.run_id);
+        if (known === undefined) this.rows.push(row);
+        return { row: known ?? row };
       },
       saveEvidencePart: async ({ runId, data }) => {
         this.evidence.set(runId, [...(this.evidence.get(runId) ?? []), data]);

@@ -1,0 +1,62 @@
+/**
+ * Meshbench at GitHub: one App, whose key lies in a file on the machine of this worker. Each repository's requests go out
+ * with an installation token of an hour, which stays in this process. Limits are heeded as GitHub's answers state them.
+ */
+
+import { App, Octokit } from "octokit";
+import type { RepositoryRef } from "#model/pull-request";
+
+export interface GithubAppSettings {
+  readonly appId: number;
+  /** PEM. */
+  readonly privateKey: string;
+  /** Such as `https://api.github.com`. */
+  readonly apiUrl: string;
+}
+
+/** GitHub's own advice where it says nothing of how long to wait. */
+const SECONDARY_LIMIT_SEC = 60;
+/** Longer limits are left to the activity's next attempt, a few minutes later. */
+const LONGEST_WAIT_SEC = 300;
+
+export interface GithubApp {
+  readonly appId: number;
+  /** @throws {RequestError} Where the App is not installed there. */
+  forRepository(repository: RepositoryRef): Promise<Octokit>;
+}
+
+export function openGithubApp({ appId, privateKey, apiUrl }: GithubAppSettings): GithubApp {
+  const app = new App({
+    appId,
+    privateKey,
+    Octokit: Octokit.defaults({
+      baseUrl: apiUrl,
+      userAgent: "meshbench",
+      throttle: {
+        fallbackSecondaryRateRetryAfter: SECONDARY_LIMIT_SEC,
+        onRateLimit: waitWhereShort,
+        onSecondaryRateLimit: waitWhereShort,
+      },
+    }),
+  });
+  const clients = new Map<string, Promise<Octokit>>();
+
+  async function open({ owner, name }: RepositoryRef): Promise<Octokit> {
+    const { data } = await app.octokit.request("GET /repos/{owner}/{repo}/installation", { owner, repo: name });
+    return app.getInstallationOctokit(data.id);
+  }
+
+  return {
+    appId,
+    forRepository(repository) {
+      const key = `${repository.owner}/${repository.name}`;
+      const opened = clients.get(key) ?? open(repository);
+      clients.set(key, opened);
+      opened.catch(() => clients.delete(key));
+      return opened;
+    },
+  };
+}
+
+const waitWhereShort = (retryAfterSec: number, _options: unknown, _octokit: unknown, retryCount: number): boolean =>
+  retryAfterSec <= LONGEST_WAIT_SEC && retryCount < 3;

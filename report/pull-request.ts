@@ -1,0 +1,149 @@
+/** What people see under a pull request: one status comment that is edited, and one final comment, verdict first. */
+
+import type { Change } from "#model/comparison";
+import { countStatuses } from "#model/point-summary";
+import type { Arm, SweepEnd, SweepOnPullRequest } from "#model/pull-request";
+import type { RunRow } from "#model/result-row";
+import type { StatusCounts } from "#model/sweep-progress";
+import { formatDuration } from "#model/units";
+import { formatComparisonMarkdown, verdictText, type ComparisonReport } from "#report/comparison";
+import { comparisonChart } from "#report/mermaid";
+import { code, inline, list, table } from "#report/markdown-text";
+import { statusText } from "#report/status-text";
+
+/** GitHub refuses a longer comment or check text. */
+const TEXT_LONGEST = 65_536;
+const BAR_WIDTH = 20;
+
+export interface SweepState {
+  readonly runsPlanned: number;
+  readonly runsDone: number;
+  readonly isPaused: boolean;
+  /** By the plan's estimate. */
+  readonly secLeft: number;
+  readonly statusCounts: StatusCounts;
+  /** In the line of each host it needs; none while it measures there. */
+  readonly waiting: readonly { readonly host: string; readonly position: number; readonly inSec?: number }[];
+}
+
+/** The comment that is edited while the sweep goes on. */
+export function statusComment(sweep: SweepOnPullRequest, state: SweepState): string {
+  const { runsPlanned, runsDone, isPaused, secLeft, statusCounts, waiting } = state;
+  const left = secLeft > 0 ? `, about ${formatDuration(Math.round(secLeft))} left` : "";
+  return [
+    `${isPaused ? "⏸️ **Paused**" : waiting.length > 0 ? "⏳ **Queued**" : "🏃 **Measuring**"} ${code(sweep.spec)} for @${handle(sweep.request.author)}`,
+    `${progressBar(runsDone, runsPlanned)} ${runsDone} of ${runsPlanned} runs${left}`,
+    list([
+      ...waiting.map(describeWaiting),
+      ...describeArms(sweep.arms),
+      ...describeCounts(statusCounts),
+      `sweep ${code(sweep.sweepId)}: \`/bench status\`, \`/bench pause\`, \`/bench cancel\``,
+    ]),
+  ].join("\n\n");
+}
+
+/** A login is letters, digits and hyphens; whatever else came along mentions nobody. */
+const handle = (login: string): string => login.replaceAll(/[^a-zA-Z0-9-]/g, "");
+
+function progressBar(done: number, planned: number): string {
+  const filled = planned === 0 ? 0 : Math.floor((BAR_WIDTH * done) / planned);
+  return `\`${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)}\``;
+}
+
+function describeWaiting({ host, position, inSec }: SweepState["waiting"][number]): string {
+  const start = inSec === undefined ? "" : `, starts in about ${formatDuration(Math.max(1, Math.round(inSec)))}`;
+  return `place ${position} in the line of host ${code(host)}${start}`;
+}
+
+const describeArms = (arms: readonly Arm[]): string[] => arms.map(({ name, sha }) => `${name}: ${sha}`);
+
+function describeCounts(counts: StatusCounts): string[] {
+  const texts = Object.entries(counts).flatMap(([status, count]) => (count > 0 ? [`${count} ${status}`] : []));
+  return texts.length === 0 ? [] : [`so far: ${texts.join(", ")}`];
+}
+
+export interface FinishedSweep {
+  readonly end: SweepEnd;
+  /** Why it failed. */
+  readonly failure?: string;
+  readonly rows: readonly RunRow[];
+  /** Of head against base, or against the nights before; absent where there is nothing to compare. */
+  readonly comparison?: ComparisonReport;
+  /** A table of a sweep that was compared with nothing. */
+  readonly summary: string;
+}
+
+/** What stays: verdict first, then figures, then how to see the same oneself. */
+export function finalComment(sweep: SweepOnPullRequest, finished: FinishedSweep): string {
+  const { comparison, rows, summary } = finished;
+  const headline = headlineOf(finished);
+  const parts = [
+    `## ${headline}`,
+    comparison === undefined ? summary : formatComparisonMarkdown(comparison).trimEnd(),
+    ...(comparison === undefined ? [] : comparisonChart(comparison)),
+    folded("Runs", runsTable(rows)),
+    folded("Reproduce", reproduction(sweep)),
+  ];
+  return fit(parts.filter((part) => part !== ""));
+}
+
+/** The conclusion of a check run, and its title. */
+export function checkOutcome(finished: FinishedSweep): {
+  readonly conclusion: "success" | "failure" | "neutral" | "cancelled";
+  readonly title: string;
+} {
+  const title = headlineOf(finished).replace(/^\S+ /, "");
+  if (finished.end === "cancelled") return { conclusion: "cancelled", title };
+  if (finished.end === "failed" || countStatuses(finished.rows).VALID === 0) return { conclusion: "failure", title };
+  const verdict = finished.comparison?.comparison.verdict;
+  return { conclusion: verdict === undefined ? "neutral" : verdict === "worse" ? "failure" : "success", title };
+}
+
+const SIGNS: Readonly<Record<Change, string>> = { better: "✅", worse: "❌", "~": "➖" };
+
+function headlineOf({ end, failure, rows, comparison }: FinishedSweep): string {
+  const proven = `${countStatuses(rows).VALID} of ${rows.length} runs VALID`;
+  if (end === "failed") return `❌ Broken off: ${inline(failure ?? "")}`;
+  if (end === "cancelled") return `⚠️ Cancelled: ${proven}`;
+  if (comparison === undefined) return `📏 Measured: ${proven}`;
+  return `${SIGNS[comparison.comparison.verdict]} ${inline(verdictText(comparison))}; ${proven}`;
+}
+
+/** Those that say something beyond the table: what is not VALID, with its reason. */
+function runsTable(rows: readonly RunRow[]): string {
+  const others = rows.filter(({ status }) => status !== "VALID");
+  const reasons = table(
+    ["run", "status", "reason"],
+    others.map(({ run_id, status, reason }) => [code(run_id), status, code(reason)]),
+  );
+  return [statusText(rows), reasons].filter((text) => text !== "").join("\n\n");
+}
+
+function reproduction({ spec, sweepId, arms, request }: SweepOnPullRequest): string {
+  const { repository, number } = request.pullRequest;
+  const checkouts = arms.map(({ name, sha }) => `git checkout ${sha}   # ${name}`);
+  const commands = [...checkouts, "npx meshbench image build", `npx meshbench run ${spec}`];
+  return [
+    `\`\`\`sh\n${commands.join("\n")}\n\`\`\``,
+    `Sweep ${code(sweepId)} of ${inline(`${repository.owner}/${repository.name}`)} pull request ${number}: \`meshbench report ${sweepId}\` on the bench's machine has every figure.`,
+  ].join("\n\n");
+}
+
+const folded = (title: string, text: string): string =>
+  text === "" ? "" : `<details><summary>${title}</summary>\n\n${text}\n\n</details>`;
+
+/** Leaves out the last parts, then cuts, so that the verdict is always there. */
+function fit(parts: readonly string[]): string {
+  const whole = parts.join("\n\n");
+  if (whole.length <= TEXT_LONGEST) return whole;
+  const note = "\n\n_Cut: the whole is in the report._";
+  if (parts.length > 2) return fit(parts.slice(0, -1));
+  return whole.slice(0, TEXT_LONGEST - note.length) + note;
+}
+
+/** An answer to a command that measures nothing, or to one that was refused: `text` is shown as it is, as code. */
+export function answerComment(author: string, text: string): string {
+  const fence = "`".repeat(Math.max(3, 1 + Math.max(0, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length))));
+  const shown = text.slice(0, TEXT_LONGEST - 200);
+  return `@${handle(author)}\n\n${fence}text\n${shown}\n${fence}`;
+}

@@ -18,11 +18,12 @@ import { pinOf, saveSweep } from "#workflows/sweep-record";
 /** @throws {ApplicationFailure} Of the failure's kind, where an environment cannot be prepared. */
 export async function openSweep(input: SweepInput, journal: SweepJournal): Promise<void> {
   upsertSearchAttributes([...sweepAttributes(input.sweepId), statusAttribute("OPEN")]);
-  await saveSweep(input, journal, "OPEN", pinOf(input, journal));
+  const save = () => saveSweep(input, journal, journal.isPaused ? "PAUSED" : "OPEN", pinOf(input, journal));
+  await save();
   if (input.resumed !== undefined) await takeUpAgain(input, input.resumed, journal);
   if (journal.environments.length > 0) return;
   journal.prepared(await prepareEnvironments(input.plan.spec.environments));
-  await saveSweep(input, journal, "OPEN", pinOf(input, journal));
+  await save();
 }
 
 /** Finds out what is left, once no run of the earlier workflow is under way any more. */

@@ -36,6 +36,12 @@ export class SweepPause {
     return this.#journal.isPaused ? condition(() => !this.#journal.isPaused) : Promise.resolve();
   }
 
+  /** Whatever the sweep records of itself as it opens, a change that comes meanwhile is told after it. */
+  opening(opened: Promise<void>): Promise<void> {
+    this.#told = Promise.allSettled([this.#told, opened]).then(() => undefined);
+    return opened;
+  }
+
   /** The sweep is ending: from now on it can neither be paused nor go on. */
   refuseFromNow(): void {
     this.#isOver = true;

@@ -117,6 +117,8 @@ export interface StoreActivities {
   /** One page of the answer, from 0, for a command on another machine. */
   readResults(input: { question: ResultsQuestion; page: number }): Promise<ResultsPage>;
   saveRun(input: { row: RunRow }): Promise<void>;
+  /** For a run whose workflow ended without a word, unless it has its row by then. Answers the row that stands. */
+  saveLostRun(input: { row: RunRow }): Promise<{ row: RunRow }>;
   /** Keeps one part; with the last one the evidence is unpacked and stored. Any order, any number of times. */
   saveEvidencePart(input: { runId: string; part: number; parts: number; data: string }): Promise<void>;
 }

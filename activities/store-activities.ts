@@ -40,6 +40,15 @@ export function createStoreActivities({ store, incomingDir, askRunOutcome }: Sto
         await assembly.forget(row.run_id);
       }),
 
+    saveLostRun: ({ row }) =>
+      inBoundary(async () => {
+        const known = store.listRuns(row.sweep_id).find(({ run_id }) => run_id === row.run_id);
+        if (known !== undefined) return { row: known };
+        store.saveRun(row);
+        await assembly.forget(row.run_id);
+        return { row };
+      }),
+
     saveEvidencePart: (input) =>
       inBoundary(async () => {
         const evidence = await assembly.add(input);

@@ -9,6 +9,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from "@temporalio/workflow";
+import { UNKNOWN_STEP } from "#model/errors";
 import { runIdOf, runWorkflowId, sweepWorkflowId } from "#model/ids";
 import type { RunRow } from "#model/result-row";
 import type { RunSpec, SweepRecord } from "#model/run";
@@ -40,7 +41,7 @@ export async function sweepWorkflow(input: SweepInput): Promise<SweepSummary> {
   const sweep = { input, journal, pause };
   CancellationScope.current().cancelRequested.catch(() => pause.refuseFromNow());
   try {
-    if (input.carried === undefined) await openSweep(input, journal);
+    if (input.carried === undefined) await pause.opening(openSweep(input, journal));
     // Settled, not all: where one host's part breaks off, the others' runs still have to be torn down.
     const parts = await Promise.allSettled(journal.hosts.map((host) => measureOn(host, sweep)));
     for (const part of parts) if (part.status === "rejected") throw part.reason;
@@ -133,13 +134,16 @@ function placeOf({ point }: RunSpec, host: string, { input, journal }: Sweep): R
   };
 }
 
-/** A run's workflow records its own row, unless it was terminated or could not start. */
+/**
+ * A run's workflow records its own row, unless it was terminated or could not start.
+ * @returns The row it has; one that was terminated right after it recorded its own keeps that.
+ */
 async function recordLostRun(run: RunSpec, startedAt: string, error: unknown): Promise<RunRow> {
   const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
   const message = `the run's workflow did not end by itself: ${cause instanceof Error ? cause.message : String(cause)}`;
-  const failure = { kind: "history lost", message, host: run.environment.host } as const;
-  const row = rowOfUnfinishedRun({ run, startedAt, failure });
-  await storeActivities().saveRun({ row });
+  const failure = { kind: "history lost", message, step: UNKNOWN_STEP, host: run.environment.host } as const;
+  const lost = rowOfUnfinishedRun({ run, startedAt, failure });
+  const { row } = await storeActivities().saveLostRun({ row: lost });
   return row;
 }
 

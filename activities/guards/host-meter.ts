@@ -162,11 +162,12 @@ function cgroupOf(process: Process | undefined, nodeId: string): CgroupCpu {
 
 const placeOf = ({ pid }: Process) => parseIfThere(`/proc/${pid}/cgroup`, parseCgroupPlace);
 
-/** A node's own network: that of the first process in it. */
+/** A node's own network: that of the first process in it. A virtual machine's is its own kernel's, which nobody here sees. */
 function networkOf(
   process: Process | undefined,
 ): Pick<NodeCounters, "listenOverflows" | "listenDrops" | "tcpTimeouts"> {
-  const text = process && readIfThere(`/proc/${process.pid}/net/netstat`);
+  const isMachine = process?.name.startsWith("qemu-") === true;
+  const text = process && !isMachine ? readIfThere(`/proc/${process.pid}/net/netstat`) : undefined;
   const counters = parseNetstat(text ?? "", "TcpExt");
   return {
     listenOverflows: counters.get("ListenOverflows") ?? null,

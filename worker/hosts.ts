@@ -10,12 +10,17 @@ import type { HostDependencies } from "#activities/host-dependencies";
 import { LockFiles } from "#activities/fence/lock-files";
 import { buildCommitImage } from "#activities/image/commit-image";
 import { nodeImageTag } from "#activities/image/node-image";
+import { vmDiskId } from "#activities/image/vm-disk";
+import { nodeImageDir, nodeTreeDigest } from "#activities/image/node-tree";
 import { DockerProvider } from "#activities/providers/docker";
 import { openDockerEndpoint } from "#activities/providers/docker-endpoint";
+import { ProcessProvider } from "#activities/providers/process";
 import type { NodeProvider } from "#activities/providers/provider";
+import { QemuProvider } from "#activities/providers/qemu";
 import { currentStepContext } from "#activities/step";
 import { UnavailableError } from "#model/errors";
 import type { ProviderName } from "#model/spec";
+import { openEsxiProvider } from "#worker/esxi-host";
 import { credentialsFrom, readHostSecret } from "#worker/host-secret";
 import { readHostsFile } from "#worker/hosts-file";
 import type { HostSettings, HostsFile } from "#worker/hosts-file";
@@ -34,7 +39,7 @@ export function openHosts(installation: Installation, { askRunOutcome, domain }:
     const hostSecret = readHostSecret(settings.secret_file, installation.hostsFile);
     return {
       host,
-      providers: openProviders(host, settings),
+      providers: openProviders(host, settings, installation),
       openDatabase: openMysqlNodeDatabase(hostSecret),
       credentials: credentialsFrom(hostSecret),
       spoolDir: join(installation.home, "spool"),
@@ -45,16 +50,11 @@ export function openHosts(installation: Installation, { askRunOutcome, domain }:
       currentContext: currentStepContext,
       timing: DEFAULT_TIMING,
       guards: openGuards(settings, guards),
+      buildImage: imageBuilder(settings),
     };
   });
 }
 
-function requireHostsFile({ hostsFile }: Installation): HostsFile {
-      buildImage: imageBuilder(settings),
-  const file = readHostsFile(hostsFile);
-  if (file) return file;
-  throw new UnavailableError(`no hosts are set up here: ${hostsFile} is missing`, "meshbench up");
-}
 /** Hosts of this installation that only a worker on this very machine can serve. */
 export const hostsOnThisMachine = (installation: Installation): string[] =>
   Object.entries(requireHostsFile(installation).hosts)
@@ -67,31 +67,57 @@ const isOnThisMachine = ({ docker, process: native, qemu }: HostSettings): boole
 /** Ends the sessions that providers have with their hosts. */
 export async function closeHosts(hosts: readonly HostDependencies[]): Promise<void> {
   const providers = hosts.flatMap((host) => [...host.providers.values()]);
-  await Promise.all(providers.map((provider) => provider.close?.()));
+  for (const provider of providers) await provider.close?.();
 }
 
 function imageBuilder({ docker }: HostSettings): HostDependencies["buildImage"] {
   return docker && ((input) => buildCommitImage(input, docker.endpoint));
 }
 
+function requireHostsFile({ hostsFile }: Installation): HostsFile {
+  const file = readHostsFile(hostsFile);
+  if (file) return file;
+  throw new UnavailableError(`no hosts are set up here: ${hostsFile} is missing`, "meshbench up");
+}
 
 /** A socket that leads elsewhere is noticed once its nodes are not to be seen here. */
-function openGuards({ docker }: HostSettings, settings: HostsFile["guards"]): HostGuards {
+function openGuards(host: HostSettings, settings: HostsFile["guards"]): HostGuards {
   const thresholds = {
     foreignCpuPct: settings.foreign_cpu_pct,
     quietWaitSec: settings.quiet_wait_s,
     gapMs: settings.gap_ms,
   };
-  const isHere = process.platform === "linux" && docker?.endpoint.startsWith("unix:");
+  const isHere = process.platform === "linux" && isOnThisMachine(host);
   return isHere ? new LocalHostGuards(thresholds) : new RemoteHostGuards(thresholds);
 }
 
-function openProviders(host: string, { docker }: HostSettings): ReadonlyMap<ProviderName, NodeProvider> {
+function openProviders(
+  host: string,
+  { docker, process: native, qemu, esxi }: HostSettings,
+  installation: Installation,
+): ReadonlyMap<ProviderName, NodeProvider> {
   const providers = new Map<ProviderName, NodeProvider>();
   if (docker) {
     const { options } = openDockerEndpoint(docker.endpoint, { field: `hosts.${host}.docker.endpoint` });
     const engine = new Docker(options);
     providers.set("docker", new DockerProvider({ docker: engine, hostId: host, imageTag: nodeImageTag }));
   }
+  if (native) {
+    requireRootFor(`hosts.${host}.process`);
+    const source = { imageDir: nodeImageDir(installation.cache), imageDigest: nodeTreeDigest };
+    providers.set("process", new ProcessProvider({ hostId: host, ...source }));
+  }
+  if (qemu) {
+    requireRootFor(`hosts.${host}.qemu`);
+    const source = { cache: installation.cache, diskId: () => vmDiskId("qemu") };
+    providers.set("qemu", new QemuProvider({ hostId: host, accelerator: qemu.accel, ...source }));
+  }
+  if (esxi) providers.set("esxi", openEsxiProvider(host, esxi, installation));
   return providers;
+}
+
+/** Namespaces and interfaces are root's: whoever only looks at what is there needs it, too. */
+function requireRootFor(field: string): void {
+  if (process.platform === "linux" && process.geteuid?.() === 0) return;
+  throw new UnavailableError(`${field} needs root on Linux`, "run it as root, or take that out of hosts.yaml");
 }

@@ -8,7 +8,7 @@ import type { ReapReport } from "#activities/reap-host";
 import type { ResultsStore } from "#activities/results/results-store";
 import { settleLedger } from "#activities/settle-ledger";
 import { UnavailableError } from "#model/errors";
-import { openHosts } from "#worker/hosts";
+import { closeHosts, openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { findResultsStore } from "#worker/results";
@@ -38,15 +38,17 @@ export async function reapHere(
 ): Promise<Reaping> {
   const temporal = await findTemporal();
   const store = isDryRun ? undefined : findResultsStore(installation);
+  let hosts: HostDependencies[] = [];
   try {
     // A server that is only down comes back with its histories.
     const isHistoryKept = temporal === undefined && existsSync(installation.temporalDatabase);
     const ledger = isHistoryKept ? undefined : store;
-    const hosts = openHosts(installation, temporal?.view ?? NO_TEMPORAL);
+    hosts = openHosts(installation, temporal?.view ?? NO_TEMPORAL);
     const reapings = await Promise.all(hosts.map((host) => reapOne(host, { isDryRun, store: ledger })));
     return { temporalAnswers: temporal !== undefined, hosts: reapings };
   } finally {
     store?.close();
+    await closeHosts(hosts);
     await temporal?.client.connection.close();
   }
 }

@@ -3,7 +3,7 @@
 import type { HostDependencies } from "#activities/host-dependencies";
 import { readNodeLogs } from "#activities/read-node-logs";
 import { BenchError } from "#model/errors";
-import { openHosts } from "#worker/hosts";
+import { closeHosts, openHosts } from "#worker/hosts";
 import { readHostsFile } from "#worker/hosts-file";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
@@ -26,6 +26,18 @@ export async function readRunLogsHere(
 ): Promise<NodeLog[]> {
   if (readHostsFile(installation.hostsFile) === undefined) return [];
   const hosts = openHosts(installation, NO_TEMPORAL);
+  try {
+    return await readAll(hosts, runId, nodeIndex);
+  } finally {
+    await closeHosts(hosts);
+  }
+}
+
+async function readAll(
+  hosts: readonly HostDependencies[],
+  runId: string,
+  nodeIndex: number | undefined,
+): Promise<NodeLog[]> {
   const logs: NodeLog[] = [];
   for (let index = nodeIndex ?? 1; ; index++) {
     const text = await readOne(hosts, { runId, nodeIndex: index });

@@ -9,7 +9,7 @@ import type { ResultsStore } from "#activities/results/results-store";
 import { createStoreActivities } from "#activities/store-activities";
 import { createTemporalActivities } from "#activities/temporal";
 import { openGithub } from "#worker/github";
-import { hostsOnThisMachine, openHosts } from "#worker/hosts";
+import { closeHosts, hostsOnThisMachine, openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { reapAtStart } from "#worker/reap";
@@ -57,6 +57,7 @@ export async function runWorker(installation: Installation = locateInstallation(
     throw explainCallFailure(error) ?? error;
   } finally {
     store?.close();
+    await closeHosts(hosts);
     await client.connection.close();
   }
 }

@@ -134,7 +134,6 @@ export class EsxiProvider implements NodeProvider {
     return vms.map(describeVm).filter((resource) => resource !== undefined);
   }
 
-  /** Logs out of the host. */
   close(): Promise<void> {
     return this.#connection.close();
   }

@@ -78,4 +78,7 @@ export interface NodeProvider {
 
   /** Everything there that carries Meshbench's labels, in every state, whosever it is; the fence is no part of it. */
   listLabelled(): Promise<LabelledResource[]>;
+
+  /** Ends the session with the host, where there is such a thing. */
+  close?(): Promise<void>;
 }

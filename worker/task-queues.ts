@@ -56,6 +56,23 @@ export async function requireOnlyStore(client: Client, identity: string): Promis
   );
 }
 
+/**
+ * Two machines with a host of one name would each get a part of its runs.
+ * @param hosts - Those that only a worker on this machine can serve.
+ * @throws {UnavailableError} Where a worker on another machine does, or did a minute ago.
+ */
+export async function requireOnlyMachine(client: Client, hosts: readonly string[]): Promise<void> {
+  for (const host of hosts) {
+    const identities = await pollersOf(client, hostQueueName(host), TASK_QUEUE_TYPE_ACTIVITY);
+    const other = identities.map(placeOf).find((machine) => machine !== hostname());
+    if (other === undefined) continue;
+    throw new UnavailableError(
+      `host ${host} is served by a worker on ${other} already`,
+      "hosts of one Temporal namespace have names of their own: change it in hosts.yaml; or stop the worker there, and wait a minute",
+    );
+  }
+}
+
 /** Of a worker beside the results store: who it is, and which store it has. */
 export const storeWorkerIdentity = (resultsDir: string): string => `${process.pid}@${hostname()}:${resultsDir}`;
 

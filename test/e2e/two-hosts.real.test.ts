@@ -188,6 +188,22 @@ describe("a sweep over two hosts", () => {
   });
 });
 
+test("a second host of one name is refused, since each machine would get a part of its runs", async () => {
+  const env = makeHome("namesake", { ...hostsFile(EAST, resolveDockerEndpoint().url), results: "elsewhere" });
+  const elsewhere = startMeshbench(["worker"], env, [
+    "unshare",
+    "--uts",
+    "sh",
+    "-c",
+    'hostname other && exec "$@"',
+    "sh",
+  ]);
+  expect(await elsewhere.finished).toMatchObject({
+    exitCode: 5,
+    stderr: expect.stringMatching(/^error: host east-\d+ is served by a worker on \S+ already; .*hosts\.yaml/),
+  });
+});
+
 test("a second results store of one namespace is refused, since each would get a part of every sweep", async () => {
   const env = makeHome("rival", { hosts: {} });
   const { exitCode, stderr } = await runMeshbench(["worker"], env);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { nodeImageTag } from "#activities/image/node-image";
-import { EXIT } from "#model/errors";
+import { EXIT, UnavailableError } from "#model/errors";
 import { readHostsFile } from "#worker/hosts-file";
 import { ensureHostsFile } from "#worker/hosts-file-defaults";
 import { type Installation, locateInstallation } from "#worker/installation";
@@ -22,6 +22,7 @@ import { Steps } from "#infra/console/steps";
 import { type EngineFacts, engineHasImage } from "#infra/engine/engine";
 import { ensureEngine } from "#infra/engine/ensure";
 import { requireSameEngine } from "#infra/engine/same-engine";
+import { ensureGovc } from "#infra/govmomi/tools";
 import { ensureNodeImage } from "#infra/node-image/build";
 import { ensureNodeTree } from "#infra/node-image/tree";
 import { DEATHS_ALLOWED, startFailure, superviseServices } from "#infra/supervisor/control";
@@ -77,8 +78,14 @@ async function provideImage(engine: EngineFacts, steps: Steps, consent: Consent)
 async function provideTree({ hostsFile, cache }: Installation, steps: Steps): Promise<void> {
   const hosts = Object.values(readHostsFile(hostsFile)?.hosts ?? {});
   if (!isRoot() || hosts.every((host) => host.process === undefined)) return;
-  const { digest } = await ensureNodeTree(cache, steps);
-  steps.note(`✓ node image for native nodes ${digest.slice(0, 19)}`);
+  try {
+    const { digest } = await ensureNodeTree(cache, steps);
+    steps.note(`✓ node image for native nodes ${digest.slice(0, 19)}`);
+  } catch (error) {
+    // Containers need none of it.
+    if (!(error instanceof UnavailableError)) throw error;
+    steps.note(`No native nodes here: ${error.message}; ${error.hint}`);
+  }
 }
 
 async function startTemporal(installation: Installation, steps: Steps): Promise<void> {
@@ -93,6 +100,8 @@ async function startTemporal(installation: Installation, steps: Steps): Promise<
 
 async function startWorker(installation: Installation, steps: Steps): Promise<void> {
   ensureHostsFile(installation);
+  const hosts = Object.values(readHostsFile(installation.hostsFile)?.hosts ?? {});
+  if (hosts.some(({ esxi }) => esxi !== undefined)) await ensureGovc(installation, steps);
   await startService(installation, steps, { title: "worker", spec: workerService(installation) });
   await steps.run("Waiting for the worker to serve", () => untilWorkerServes(installation));
 }

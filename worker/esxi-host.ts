@@ -1,12 +1,13 @@
 /** From the operator's settings of an ESXi host to the provider of its nodes: its password read, its program found. */
 
 import { accessSync, constants } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { findVmDisk, vmDiskId } from "#activities/image/vm-disk";
 import { EsxiProvider } from "#activities/providers/esxi";
 import type { GovcOptions } from "#govc-wrapper";
 import { InputError } from "#model/errors";
 import type { EsxiSettings } from "#worker/esxi-settings";
+import { govcOfSetUp } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { readPrivateFile } from "#worker/private-file";
 
@@ -54,8 +55,8 @@ function trustOf(settings: EsxiSettings, { hostsFile }: Installation): GovcOptio
 }
 
 /** The one that set-up compiled, else whichever is on the PATH. */
-function locateGovc({ cache }: Installation): string {
-  const compiled = join(cache, "bin", "govc");
+function locateGovc(installation: Installation): string {
+  const compiled = govcOfSetUp(installation);
   try {
     accessSync(compiled, constants.X_OK);
     return compiled;

@@ -33,3 +33,6 @@ export function locateInstallation(env: NodeJS.ProcessEnv = process.env): Instal
     temporalDatabase: join(home, "temporal", "temporal.db"),
   };
 }
+
+/** Where `up` puts a govc, for workers with ESXi hosts, unless the PATH has one. */
+export const govcOfSetUp = ({ cache }: Pick<Installation, "cache">): string => join(cache, "bin", "govc");

@@ -1,19 +1,21 @@
 /** govc and vcsim, compiled once from the sources beside this file: upstream's own programs cannot be had from the module proxy. */
 
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { digestOf } from "#activities/image/node-image";
 import { findProgram, runCommand } from "#infra/console/commands";
 import type { Step, Steps } from "#infra/console/steps";
 import { fetchGo } from "#infra/temporal/go-toolchain";
+import { govcOfSetUp } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 
 const SOURCES = import.meta.dirname;
 /** govmomi asks for it. */
 const LEAST_GO = [1, 25] as const;
 const PROGRAMS = ["govc", "vcsim"] as const;
+type Program = (typeof PROGRAMS)[number];
 
-export type GovmomiTools = Readonly<Record<(typeof PROGRAMS)[number], string>>;
+export type GovmomiTools = Readonly<Record<Program, string>>;
 
 type CacheDir = Pick<Installation, "cache">;
 
@@ -27,35 +29,58 @@ export function govmomiTools({ cache }: CacheDir): GovmomiTools {
 
 /**
  * Compiles both unless they are there: a minute, with Go from the PATH or a downloaded one.
- * @throws {Error} Neither compiles.
+ * @throws {Error} They do not compile.
  */
 export async function ensureGovmomiTools({ cache }: CacheDir, steps: Steps): Promise<GovmomiTools> {
   const tools = govmomiTools({ cache });
-  if (existsSync(tools.vcsim)) {
-    steps.note(`✓ govc and vcsim at ${join(tools.vcsim, "..")}`);
-    return tools;
-  }
-  mkdirSync(cache, { recursive: true });
-  const scratch = mkdtempSync(join(cache, "govmomi-build-"));
-  try {
-    await steps.run("govc and vcsim: go build", (step) => compile(scratch, step));
-    publish(join(scratch, "bin"), join(tools.vcsim, ".."));
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  await ensurePrograms(tools, PROGRAMS, steps);
   return tools;
 }
 
-async function compile(scratch: string, step: Step): Promise<void> {
+/**
+ * For a worker that has ESXi hosts: the govc on the PATH, else one of our own where the worker looks for it.
+ * @throws {Error} It does not compile.
+ */
+export async function ensureGovc({ cache }: CacheDir, steps: Steps): Promise<void> {
+  const found = findProgram("govc");
+  if (found !== undefined) {
+    steps.note(`✓ govc at ${found}`);
+    return;
+  }
+  const tools = govmomiTools({ cache });
+  await ensurePrograms(tools, ["govc"], steps);
+  const link = govcOfSetUp({ cache });
+  mkdirSync(dirname(link), { recursive: true });
+  const temporary = `${link}.${process.pid}`;
+  symlinkSync(tools.govc, temporary);
+  renameSync(temporary, link); // one of earlier sources gives way
+}
+
+async function ensurePrograms(tools: GovmomiTools, wanted: readonly Program[], steps: Steps): Promise<void> {
+  const dir = dirname(tools.govc);
+  const missing = wanted.filter((name) => !existsSync(tools[name]));
+  if (missing.length === 0) {
+    steps.note(`✓ ${wanted.join(" and ")} in ${dir}`);
+    return;
+  }
+  mkdirSync(dir, { recursive: true });
+  const scratch = mkdtempSync(join(dir, "build-"));
+  try {
+    await steps.run(`${missing.join(" and ")}: go build`, (step) => compile(missing, scratch, step));
+    // Whole or not at all, also beside another set-up.
+    for (const name of missing) renameSync(join(scratch, "bin", name), tools[name]);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function compile(programs: readonly Program[], scratch: string, step: Step): Promise<void> {
   const own = findProgram("go");
-  if (own !== undefined && (await isNewEnough(own))) return build(own, scratch, step);
+  if (own !== undefined && (await isNewEnough(own))) return build(own, programs, { scratch, step });
   const home = join(scratch, "go");
   // Caches of its own, and writable, so that all of it can be removed afterwards.
-  return build(await fetchGo(home, step), scratch, step, {
-    GOPATH: join(home, "path"),
-    GOCACHE: join(home, "cache"),
-    GOFLAGS: "-modcacherw",
-  });
+  const env = { GOPATH: join(home, "path"), GOCACHE: join(home, "cache"), GOFLAGS: "-modcacherw" };
+  return build(await fetchGo(home, step), programs, { scratch, step, env });
 }
 
 async function isNewEnough(go: string): Promise<boolean> {
@@ -68,10 +93,14 @@ async function isNewEnough(go: string): Promise<boolean> {
   return major > LEAST_GO[0] || (major === LEAST_GO[0] && minor >= LEAST_GO[1]);
 }
 
-async function build(go: string, scratch: string, step: Step, env: NodeJS.ProcessEnv = {}): Promise<void> {
+async function build(
+  go: string,
+  programs: readonly Program[],
+  { scratch, step, env = {} }: { scratch: string; step: Step; env?: NodeJS.ProcessEnv },
+): Promise<void> {
   const setVersion = `-X github.com/vmware/govmomi/cli/flags.BuildVersion=${govmomiVersion()}`;
   const args = ["build", "-v", "-trimpath", `-ldflags=-s -w ${setVersion}`, "-o", `${join(scratch, "bin")}/`];
-  await runCommand(go, [...args, ...PROGRAMS.map((name) => `./${name}`)], {
+  await runCommand(go, [...args, ...programs.map((name) => `./${name}`)], {
     step,
     cwd: SOURCES,
     env: { ...process.env, CGO_ENABLED: "0", ...env, GOWORK: "off", GOTOOLCHAIN: "local" },
@@ -82,13 +111,4 @@ function govmomiVersion(): string {
   const version = /vmware\/govmomi (v\S+)/.exec(readFileSync(join(SOURCES, "go.mod"), "utf8"))?.[1];
   if (version === undefined) throw new Error("go.mod names no govmomi");
   return version;
-}
-
-/** Whole or not at all, also beside another set-up that was faster. */
-function publish(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if (!existsSync(join(to, PROGRAMS[1]))) throw error;
-  }
 }

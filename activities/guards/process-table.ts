@@ -79,7 +79,10 @@ export function ownershipOf(processes: readonly Process[], { workerPid, nodeIds 
   const byPid = new Map(processes.map((one) => [one.pid, one]));
   const ids = new Set(nodeIds);
   const carriers = new Map(
-    processes.flatMap((one) => one.args.filter((arg) => ids.has(arg)).map((id) => [id, one] as const)),
+    processes
+      .flatMap((one) => one.args.filter((arg) => ids.has(arg)).map((id) => [id, one] as const))
+      // What a carrier forks has its arguments until it starts a program of its own.
+      .filter(([id, { parent }]) => !byPid.get(parent)?.args.includes(id)),
   );
   const heads = new Set([workerPid, ...[...carriers.values()].map(({ pid }) => pid)]);
   for (const { pid, name } of processes) if (TEMPORAL.has(name) || TEST_RUNNER.test(name)) heads.add(pid);

@@ -124,7 +124,7 @@ export class ProcessProvider implements NodeProvider {
 
   async listLabelled(): Promise<LabelledResource[]> {
     const [folders, networks] = await Promise.all([this.#folders.list(), this.#networks.list()]);
-    return [...folders.map(describeFolder), ...networks];
+    return [...folders.map((folder) => describeFolder(folder)), ...networks];
   }
 
   /** Each step is safe to repeat; of two keepers for one node the second one ends at once. */

@@ -39,18 +39,25 @@ async function imageDigest(): Promise<string> {
 
 /** Nodes of one test file, in places of its own. */
 export class NativeHost implements Disposable {
-  readonly #dir = mkdtempSync(join(tmpdir(), "meshbench-native-"));
-  readonly nodesDir = join(this.#dir, "nodes");
-  readonly #networksDir = join(this.#dir, "networks");
-  readonly folders = new NodeFolders(this.nodesDir);
+  readonly dir: string;
+  readonly folders: NodeFolders;
+
+  constructor(dir = mkdtempSync(join(tmpdir(), "meshbench-native-"))) {
+    this.dir = dir;
+    this.folders = new NodeFolders(this.#nodesDir);
+  }
+
+  get #nodesDir(): string {
+    return join(this.dir, "nodes");
+  }
 
   openProvider(options: Partial<ConstructorParameters<typeof ProcessProvider>[0]> = {}): ProcessProvider {
     return new ProcessProvider({
       hostId: PROCESS_ENVIRONMENT.host,
       imageDir: nodeImageDir(locateInstallation().cache),
       imageDigest,
-      nodesDir: this.nodesDir,
-      networks: new HostNetworks(this.#networksDir),
+      nodesDir: this.#nodesDir,
+      networks: new HostNetworks(join(this.dir, "networks")),
       ...options,
     });
   }
@@ -70,7 +77,7 @@ export class NativeHost implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true });
   }
 }
 

@@ -97,6 +97,13 @@ test("carriers are found by the node's id, engines are named with their process"
   expect(engines).toEqual(["dockerd, process 10,"]);
 });
 
+test("what a carrier forks carries nothing, though it has its arguments", () => {
+  const forked = process(25, 20, SHIM, ["-id", NODE_ID]);
+  const { carriers, families } = ownershipOf([...MACHINE, forked], { workerPid: WORKER, nodeIds: [NODE_ID] });
+  expect(carriers.get(NODE_ID)?.pid).toBe(20);
+  expect(pidsOf(families)).toEqual(expect.arrayContaining([20, 21, 22, 25]));
+});
+
 test("a table that is torn, with parents in a circle, ends as well", () => {
   const torn = [process(5, 6, "a"), process(6, 5, "b"), process(7, 999, "c")];
   expect(pidsOf(ownershipOf(torn, { workerPid: 5, nodeIds: [] }).families)).toEqual([5, 6]);

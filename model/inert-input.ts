@@ -18,6 +18,10 @@ export interface InertInput {
 
 export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key);
 
+/** By its name, as `TEMPORAL_API_KEY`, `TEMPORAL_GRPC_META_AUTHORIZATION`, `TEMPORAL_TLS_CLIENT_KEY_DATA`. */
+export const isSecretVariable = (name: string): boolean =>
+  isSecretKey(name) || /authorization|_auth$|key_data$/i.test(name);
+
 /** Secrets are replaced in the copy, so that no message made from it can echo one. */
 export function makeInert(input: unknown): InertInput {
   const issues: InputIssue[] = [];

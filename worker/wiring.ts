@@ -8,6 +8,7 @@ import type { GithubActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
 import { createStoreActivities } from "#activities/store-activities";
 import { createTemporalActivities } from "#activities/temporal";
+import { isSecretVariable } from "#model/inert-input";
 import { openGithub } from "#worker/github";
 import { closeHosts, hostsOnThisMachine, openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
@@ -35,6 +36,7 @@ export { reapHere } from "#worker/reap";
  */
 export async function runWorker(installation: Installation = locateInstallation()): Promise<void> {
   const settings = readTemporalSettings();
+  forgetSecretVariables();
   const client = await connectClient(settings);
   await ensureSearchAttributes(client);
   const view = await viewTemporal(client);
@@ -60,6 +62,11 @@ export async function runWorker(installation: Installation = locateInstallation(
     await closeHosts(hosts);
     await client.connection.close();
   }
+}
+
+/** From now on the settings have them: programs and threads that are started would, too, and so would a crash report. */
+function forgetSecretVariables(): void {
+  for (const name of Object.keys(process.env).filter(isSecretVariable)) Reflect.deleteProperty(process.env, name);
 }
 
 const githubService = (github: GithubActivities | undefined) => (github === undefined ? {} : { github });

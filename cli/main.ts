@@ -7,6 +7,7 @@ import { compareCommand } from "#cli/commands/compare";
 import { doctorCommand } from "#cli/commands/doctor";
 import { downCommand } from "#cli/commands/down";
 import { exportCommand } from "#cli/commands/export";
+import { githubCommand } from "#cli/commands/github";
 import { imageCommand } from "#cli/commands/image";
 import { listCommand } from "#cli/commands/list";
 import { logsCommand } from "#cli/commands/logs";
@@ -64,6 +65,7 @@ for (const command of [
   imageCommand(),
   reapCommand(),
   workerCommand(),
+  githubCommand(),
 ]) {
   program.addCommand(throwOnExit(command));
 }

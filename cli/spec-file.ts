@@ -22,6 +22,8 @@ const PRESETS_DIR = join(import.meta.dirname, "..", "presets");
 export interface SpecRequest {
   /** A path, or a preset's name. A file of that name is reached as `./quick`. */
   readonly spec: string;
+  /** What stands in the file, where it is not on this machine. */
+  readonly text?: string | undefined;
   /** `key=value`, as they came. */
   readonly set: readonly string[];
   /** Only these environments; absent: all. */
@@ -35,9 +37,9 @@ export async function loadSpec(request: SpecRequest): Promise<Spec> {
 }
 
 /** Like `loadSpec`, with the runs that the spec stands for. */
-export async function loadPlan({ spec: name, set, env, limits }: SpecRequest): Promise<Plan> {
+export async function loadPlan({ spec: name, text: given, set, env, limits }: SpecRequest): Promise<Plan> {
   const { path, shown } = locateSpec(name);
-  const text = parseSpecYaml(await readTextFile(path, "spec", hintFor(name)), shown);
+  const text = parseSpecYaml(given ?? (await readTextFile(path, "spec", hintFor(name))), shown);
   const { value, applied, issues } = applyOverrides(text.value, { set, env });
   const found = checkInput(value, limits);
   if (found.plan && issues.length === 0) return found.plan;

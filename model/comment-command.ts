@@ -12,8 +12,8 @@ import { joinParts, suggest } from "#model/suggest";
 /** What a run is held against. */
 export type Versus = { readonly kind: "base" | "nightly" | "none" } | { readonly kind: "sha"; readonly sha: string };
 
-export interface RunCommand {
-  readonly verb: "run" | "plan";
+interface SpecCommand<Asked extends "run" | "plan"> {
+  readonly verb: Asked;
   /** A preset's name, or the path of a file in the repository. */
   readonly spec: string;
   /** `key=value`, for the spec's validator. */
@@ -28,12 +28,16 @@ export interface RunCommand {
   readonly image?: string;
 }
 
+export type RunCommand = SpecCommand<"run">;
+
 export type CommentCommand =
   | RunCommand
+  | SpecCommand<"plan">
   | { readonly verb: "status" | "pause" | "resume" | "cancel"; readonly sweep?: string }
   | { readonly verb: "retry"; readonly only: RepeatableStatus; readonly sweep?: string }
   | { readonly verb: "compare"; readonly a: string; readonly b: string }
-  | { readonly verb: "queue" | "help" };
+  | { readonly verb: "queue" }
+  | { readonly verb: "help" };
 
 type Verb = CommentCommand["verb"];
 
@@ -100,8 +104,9 @@ function parseCommand(verb: string, words: readonly string[]): CommentCommand {
       throw new InputError([{ field: "/bench", value: verb, rule, hint: `known: ${VERBS.join(", ")}` }]);
     }
     case "run":
+      return parseSpecCommand(known, words);
     case "plan":
-      return parseRun(known, words);
+      return parseSpecCommand(known, words);
     case "retry":
       return parseRetry(words);
     case "compare":
@@ -144,7 +149,7 @@ function parseCompare(words: readonly string[]): CommentCommand {
 const OPTIONS = ["vs", "prio", "sha", "image", "env"] as const;
 type Option = (typeof OPTIONS)[number];
 
-function parseRun(verb: "run" | "plan", words: readonly string[]): RunCommand {
+function parseSpecCommand<Asked extends "run" | "plan">(verb: Asked, words: readonly string[]): SpecCommand<Asked> {
   const [spec, ...rest] = words;
   const pairs = rest.map((word) => splitPair(word));
   const options = Object.fromEntries(OPTIONS.map((option) => [option, valueOf(pairs, option)])) as Record<

@@ -47,12 +47,18 @@ export type SweepEnd = "done" | "cancelled" | "failed";
 export const commentWorkflowId = ({ pullRequest: { repository, number }, commentId }: CommentRequest): string =>
   `comment-${repository.owner}-${repository.name}-${number}-${commentId}`;
 
+/** Of all sweeps that comments of this repository asked for. */
+export const sweepPrefixOf = ({ owner, name }: RepositoryRef): string => `pr-${slug(owner)}-${slug(name)}-`;
+
 /** The same for every delivery of a comment. */
 export const commentSweepId = ({ pullRequest: { repository, number }, commentId }: CommentRequest): string =>
-  `pr-${repository.name
+  `${sweepPrefixOf(repository)}${number}-${commentId}`;
+
+const slug = (text: string): string =>
+  text
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
-    .slice(0, 24)}-${number}-${commentId}`;
+    .slice(0, 20);
 
 /** `containers` of the head is measured as `containers-head`. */
 export const armEnvironment = (environment: string, arm: Arm["name"]): string => `${environment}-${arm}`;

@@ -65,7 +65,7 @@ describe("head and base", () => {
 
 test("one comment has one workflow and one sweep, whose ids can be part of a run's", () => {
   expect(commentWorkflowId(REQUEST)).toBe("comment-octo-Mesh.Bench-7-2147483648");
-  expect(commentSweepId(REQUEST)).toBe("pr-mesh-bench-7-2147483648");
+  expect(commentSweepId(REQUEST)).toBe("pr-octo-mesh-bench-7-2147483648");
   const runId = runIdOf({ sweepId: commentSweepId(REQUEST), point: 1, repetition: 1, attempt: 1 });
   expect(isRunId(runId)).toBe(true);
 });

@@ -1,0 +1,23 @@
+/** `meshbench github …`: the steps of GitHub jobs. A job may die at any moment, and may be run again. */
+
+import { Command } from "commander";
+
+export function githubCommand(): Command {
+  const github = new Command("github").description("what the workflows in .github/ call");
+  github
+    .command("gate")
+    .description("decide about a comment: who may, for which commit; GITHUB_EVENT_PATH, GITHUB_TOKEN, GITHUB_OUTPUT")
+    .action(async () => {
+      const { gateComment } = await import("#cli/github/gate");
+      await gateComment();
+    });
+  github
+    .command("submit")
+    .description("carry out what the gate let through: MESHBENCH_ORDER")
+    .option("--json", "print JSON")
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { submitOrder } = await import("#cli/github/submit");
+      await submitOrder(process.env["MESHBENCH_ORDER"] ?? "", json);
+    });
+  return github;
+}

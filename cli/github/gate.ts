@@ -1,0 +1,134 @@
+/**
+ * `meshbench github gate`: the first job of a comment, on a machine of GitHub's with the job's own token. It decides, says
+ * no where the answer is no, and hands on what the second job may do: nothing it has not pinned.
+ */
+
+import { appendFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { Octokit, RequestError } from "octokit";
+import { readCommentEvent } from "#cli/github/comment-event";
+import type { CommentOrder } from "#cli/github/comment-order";
+import { note } from "#cli/output";
+import { PRESETS } from "#cli/presets";
+import { loadPlan } from "#cli/spec-file";
+import { ignoredBecause, judgeComment, type CommentEvent, type GateVerdict } from "#model/comment-gate";
+import { InputError } from "#model/errors";
+import { DEFAULT_LIMITS } from "#model/spec-schema";
+import { answerComment } from "#report/pull-request";
+
+const SPEC_LARGEST_BYTES = 2 ** 20;
+
+/** @throws {InputError} Where it runs outside a job of GitHub's. */
+export async function gateComment(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const event = await readCommentEvent(requireVariable(env, "GITHUB_EVENT_PATH"));
+  const ignored = ignoredBecause(event);
+  if (ignored !== undefined) return conclude(env, "ignore", ignored);
+  const octokit = new Octokit({
+    auth: requireVariable(env, "GITHUB_TOKEN"),
+    ...(env["GITHUB_API_URL"] && { baseUrl: env["GITHUB_API_URL"] }),
+  });
+  const verdict = await withSpec(octokit, await judge(octokit, event));
+  switch (verdict.verdict) {
+    case "ignore":
+      return conclude(env, "ignore", verdict.why);
+    case "refuse":
+      await react(octokit, event, "confused");
+      await answerOnce(octokit, event, verdict.why);
+      return conclude(env, "refuse", verdict.why);
+    case "go":
+      await react(octokit, event, "eyes");
+      return conclude(env, "go", `${verdict.order.command.verb} for ${verdict.order.request.author}`, verdict.order);
+  }
+}
+
+type OrderedVerdict =
+  | Exclude<GateVerdict, { verdict: "go" }>
+  | { readonly verdict: "go"; readonly order: CommentOrder };
+
+async function judge(octokit: Octokit, event: CommentEvent): Promise<GateVerdict> {
+  const { repository, number, author } = event;
+  const place = { owner: repository.owner, repo: repository.name };
+  const permission = await readPermission(octokit, place, author?.login ?? "");
+  const { data: pull } = await octokit.rest.pulls.get({ ...place, pull_number: number });
+  return judgeComment(event, permission, {
+    isOpen: pull.state === "open",
+    headSha: pull.head.sha,
+    // Of a fork that was deleted nothing is left but the commits.
+    isFork: pull.head.repo?.full_name !== pull.base.repo.full_name,
+  });
+}
+
+/** Whom GitHub does not know there has none. */
+async function readPermission(octokit: Octokit, place: { owner: string; repo: string }, username: string) {
+  try {
+    const { data } = await octokit.rest.repos.getCollaboratorPermissionLevel({ ...place, username });
+    return data.permission;
+  } catch (error) {
+    if (error instanceof RequestError && error.status === 404) return "none";
+    throw error;
+  }
+}
+
+/** The spec is read at the pinned commit, and checked here: whoever asked hears of a mistake at once. */
+async function withSpec(octokit: Octokit, verdict: GateVerdict): Promise<OrderedVerdict> {
+  if (verdict.verdict !== "go") return verdict;
+  const { request, command } = verdict;
+  if (command.verb !== "run" && command.verb !== "plan") return { verdict: "go", order: { request, command } };
+  try {
+    const specText = await readSpec(octokit, request, command.spec);
+    await loadPlan({ ...command, text: specText, limits: DEFAULT_LIMITS });
+    return { verdict: "go", order: { request, command, ...(specText !== undefined && { specText }) } };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { verdict: "refuse", why: error.message.replaceAll("--set ", "") };
+  }
+}
+
+/** @returns `undefined` for a preset, which comes with Meshbench. */
+async function readSpec(octokit: Octokit, { pullRequest, headSha }: CommentOrder["request"], path: string) {
+  if (PRESETS.some((preset) => preset === path)) return undefined;
+  const { owner, name: repo } = pullRequest.repository;
+  try {
+    const { data } = await octokit.rest.repos.getContent({ owner, repo, path, ref: headSha });
+    if (!("content" in data) || data.type !== "file" || data.size > SPEC_LARGEST_BYTES) {
+      throw new InputError([{ field: "spec", value: path, rule: "is no file of 1 MiB at most" }]);
+    }
+    return Buffer.from(data.content, "base64").toString("utf8");
+  } catch (error) {
+    if (!(error instanceof RequestError) || error.status !== 404) throw error;
+    const hint = `presets: ${PRESETS.join(", ")}`;
+    throw new InputError([{ field: "spec", value: path, rule: `neither a preset nor a file of ${headSha}`, hint }]);
+  }
+}
+
+async function react(octokit: Octokit, event: CommentEvent, content: "eyes" | "confused"): Promise<void> {
+  const { owner, name: repo } = event.repository;
+  await octokit.rest.reactions.createForIssueComment({ owner, repo, comment_id: event.commentId, content });
+}
+
+/** The job may be run again: its answer is there once. Jobs of one comment wait for each other. */
+async function answerOnce(octokit: Octokit, { repository, number, commentId, author }: CommentEvent, why: string) {
+  const place = { owner: repository.owner, repo: repository.name, issue_number: number };
+  const mark = `<!-- meshbench:refusal:${commentId} -->`;
+  const comments = await octokit.paginate(octokit.rest.issues.listComments, { ...place, per_page: 100 });
+  if (comments.some(({ body, user }) => user?.type === "Bot" && body?.includes(mark))) return;
+  const body = `${answerComment(author?.login ?? "", why)}\n\n${mark}`;
+  await octokit.rest.issues.createComment({ ...place, body });
+}
+
+/** For the jobs after this one. A delimiter that nobody can foresee keeps any text a value. */
+async function conclude(env: NodeJS.ProcessEnv, verdict: string, why: string, order?: CommentOrder): Promise<void> {
+  note(`${verdict}: ${why}`);
+  const outputs = { verdict, order: order === undefined ? "" : JSON.stringify(order) };
+  const lines = Object.entries(outputs).map(([name, value]) => {
+    const delimiter = randomUUID();
+    return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
+  });
+  await appendFile(requireVariable(env, "GITHUB_OUTPUT"), lines.join(""));
+}
+
+function requireVariable(env: NodeJS.ProcessEnv, name: string): string {
+  const value = env[name];
+  if (value) return value;
+  throw new InputError([{ field: name, value: "", rule: "is not set", hint: "GitHub's runner sets it in a job" }]);
+}

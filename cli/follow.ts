@@ -6,6 +6,8 @@ import { openProgressDisplay } from "#cli/progress-display";
 import type { ProgressDisplay } from "#cli/progress-display";
 import { NoAnswerError, readRunView, readSweepProgress, readSweepState } from "#cli/sweep-client";
 import type { SweepState } from "#cli/sweep-client";
+import { hostWorkflowId, runWorkflowId, sweepWorkflowId } from "#model/ids";
+import { findFailingWorkflows } from "#worker/failing-workflows";
 import { isServerUnreachable } from "#worker/temporal-connection";
 
 const POLL_MS = 1000;
@@ -30,7 +32,7 @@ export async function followSweep(
         trouble = undefined;
       } catch (error) {
         if (signal.aborted) break;
-        const found = troubleOf(error);
+        const found = await troubleOf(error, client, sweepId);
         if (found === undefined) throw error;
         if (found !== trouble) display.event(`${found}, retrying; what is being measured goes on without us`);
         trouble = found;
@@ -44,9 +46,19 @@ export async function followSweep(
 }
 
 /** @returns `undefined` for what will not pass by itself. */
-function troubleOf(error: unknown): string | undefined {
-  if (error instanceof NoAnswerError) return error.message;
+async function troubleOf(error: unknown, client: Client, sweepId: string): Promise<string | undefined> {
+  if (error instanceof NoAnswerError) return (await describeFailing(client, sweepId)) ?? error.message;
   return isServerUnreachable(error) ? "Temporal server unreachable" : undefined;
+}
+
+/** A workflow whose code fails answers nothing, though its worker is there. */
+async function describeFailing(client: Client, sweepId: string): Promise<string | undefined> {
+  const isConcerned = (id: string) =>
+    id === sweepWorkflowId(sweepId) ||
+    id.startsWith(runWorkflowId(`${sweepId}-p`)) ||
+    id.startsWith(hostWorkflowId(""));
+  const [first] = await findFailingWorkflows(client, isConcerned).catch(() => []);
+  return first && `workflow task failing: ${first.workflowId}: ${first.why}`;
 }
 
 async function look(client: Client, sweepId: string, display: ProgressDisplay): Promise<SweepState> {

@@ -153,6 +153,9 @@ export const FAILURES = {
 
 export type FailureKind = keyof typeof FAILURES;
 
+/** Where a run was whose workflow took the answer with it. */
+export const UNKNOWN_STEP = "an unknown step";
+
 export interface FailureParticulars {
   /** 1-based index of the node it happened on. */
   readonly node?: number;

@@ -7,6 +7,7 @@ import { describeLeftover } from "#activities/reap-host";
 import { isLegible } from "#model/reaping";
 import { SEARCH_ATTRIBUTES } from "#model/search-attributes";
 import { readHostsFile } from "#worker/hosts-file";
+import { findFailingWorkflows } from "#worker/failing-workflows";
 import type { Installation } from "#worker/installation";
 import { readLocalServices } from "#worker/local-services";
 import { connectClient, listSearchAttributes, readTemporalSettings } from "#worker/temporal-connection";
@@ -37,6 +38,7 @@ export function serviceChecks(installation: Installation): { checks: Check[]; cl
     { name: "Temporal server", look: async () => judgeServer(await client) },
     { name: "search attributes", look: needing(client, "Temporal server", lookAtSearchAttributes) },
     { name: "worker", look: needing(client, "Temporal server", (found) => lookAtWorker(installation, found)) },
+    { name: "workflows", look: needing(client, "Temporal server", lookAtWorkflows) },
     { name: "services", look: async () => lookAtServices(installation) },
     { name: "hosts.yaml", look: async () => lookAtHostsFile(installation) },
     { name: "leftovers", look: () => lookAtLeftovers(installation) },
@@ -104,6 +106,14 @@ async function lookAtWorker(installation: Installation, client: Client): Promise
   return unserved.length === 0
     ? ok(`serves host ${hosts.join(", ")}`)
     : missing(`nobody serves ${unserved.join(", ")}`, UP);
+}
+
+/** Nothing that such a run holds is given back before a worker with mended code serves. */
+async function lookAtWorkflows(client: Client): Promise<Finding> {
+  const failing = await findFailingWorkflows(client);
+  if (failing.length === 0) return ok("none fails");
+  const text = failing.map(({ workflowId, why }) => `workflow task of ${workflowId} fails: ${why}`).join("; ");
+  return missing(text, "start a worker of a version that has this mended; the workflows go on where they are");
 }
 
 /** A service that keeps dying is alive each time one looks. */

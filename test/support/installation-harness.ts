@@ -3,10 +3,12 @@
  * name of its own, so that what other installations run on the same engine is left alone, and all that is this one's found.
  */
 
+import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { Client, Connection } from "@temporalio/client";
 import Docker from "dockerode";
 import { nodeImageDir, nodeTreeDigest } from "#activities/image/node-tree";
@@ -22,6 +24,7 @@ import type { LocalService } from "#worker/local-services";
 import { runMeshbench, startMeshbench } from "#test/support/meshbench-command";
 import type { CommandResult, RunningCommand } from "#test/support/meshbench-command";
 
+const CHECKOUT = join(import.meta.dirname, "..", "..");
 const POLL_MS = 200;
 /** As hosts.yaml has it by default: native nodes where they can be made. */
 const IS_ROOT = process.geteuid?.() === 0;
@@ -29,8 +32,18 @@ const IS_ROOT = process.geteuid?.() === 0;
 export interface HarnessOptions {
   /** Added to the environment of commands and services. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whose worker serves, instead of this checkout's; see `CheckoutCopy`. */
+  readonly checkout?: string;
+  /** Gets its home before anything is in it. */
+  readonly prepare?: (home: string) => void;
   /** Of hosts.yaml, over what tests need; `docker.endpoint` may be a proxy's. */
-  readonly hosts?: { readonly endpoint?: string; readonly limits?: object; readonly guards?: object };
+  readonly hosts?: {
+    readonly endpoint?: string;
+    readonly limits?: object;
+    readonly guards?: object;
+    /** Further hosts by their ids: what they have beside a secret. */
+    readonly others?: Readonly<Record<string, object>>;
+  };
 }
 
 /** Two of them in one process are two installations. */
@@ -54,8 +67,11 @@ export class InstallationHarness implements AsyncDisposable {
   /** Temporal, a worker, and the host's file; the engine and the image have to be there. */
   static async up(options: HarnessOptions = {}): Promise<InstallationHarness> {
     const harness = new InstallationHarness(options);
-    harness.#writeHostsFile(options.hosts);
-    await harness.expectExit(0, "up");
+    const { checkout = CHECKOUT, hosts, prepare } = options;
+    prepare?.(harness.home);
+    harness.#writeHostsFile(hosts);
+    const cli = join(checkout, "cli", "main.ts");
+    await promisify(execFile)(process.execPath, [cli, "up"], { env: harness.env });
     return harness;
   }
 
@@ -110,13 +126,17 @@ export class InstallationHarness implements AsyncDisposable {
     return { ...service, pid: service.process.pid };
   }
 
-  /** Kills a service, which is started again once `meanwhile` is over. */
-  async killService(name: string, meanwhile: () => Promise<unknown>): Promise<void> {
+  /** Ends a service, which is started again once `meanwhile` is over. @param signal - To its process alone. */
+  async killService(
+    name: string,
+    meanwhile: () => Promise<unknown>,
+    signal: NodeJS.Signals = "SIGKILL",
+  ): Promise<void> {
     const supervisor = readLocalServices(locateInstallation(this.env))?.supervisor;
     if (!supervisor) throw new Error("no supervisor runs");
     process.kill(supervisor.pid, "SIGSTOP");
     try {
-      process.kill(this.service(name).pid, "SIGKILL");
+      process.kill(this.service(name).pid, signal);
       await meanwhile();
     } finally {
       process.kill(supervisor.pid, "SIGCONT");
@@ -236,10 +256,15 @@ export class InstallationHarness implements AsyncDisposable {
     }
   }
 
-  #writeHostsFile({ endpoint = resolveDockerEndpoint().url, limits, guards }: HarnessOptions["hosts"] = {}): void {
+  #writeHostsFile(options: HarnessOptions["hosts"] = {}): void {
+    const { endpoint = resolveDockerEndpoint().url, limits, guards, others = {} } = options;
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     const native = IS_ROOT && { process: {} };
-    const hosts = { [this.hostId]: { secret_file: "secrets/host-local", docker: { endpoint }, ...native } };
+    const secret = { secret_file: "secrets/host-local" };
+    const hosts = {
+      [this.hostId]: { ...secret, docker: { endpoint }, ...native },
+      ...Object.fromEntries(Object.entries(others).map(([id, settings]) => [id, { ...secret, ...settings }])),
+    };
     const file = {
       hosts,
       // Tests share their machine with others, which is not what they are about.

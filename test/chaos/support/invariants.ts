@@ -19,6 +19,7 @@ import { NODE_ENV } from "#model/node-protocol";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence } from "#model/run";
 import { expectedDigests } from "#model/tuples";
+import type { InstallationHarness } from "#test/support/installation-harness";
 import { bundleWorkflows, installQuietRuntime } from "#test/support/temporal";
 import type { ChaosHarness, ChaosSweep } from "#test/chaos/support/chaos-harness";
 import type { EngineEvent } from "#test/chaos/support/engine-events";
@@ -49,6 +50,8 @@ interface Scene extends Pick<ChaosHarness, "installation" | "events" | "decoys" 
   readonly workflows: readonly RecordedWorkflow[];
   readonly store: ResultsStore;
   readonly rows: readonly RunRow[];
+  /** As `meshbench list` tells. */
+  readonly openSweepIds: ReadonlySet<string>;
   readonly exemptions: Exemptions;
 }
 
@@ -60,7 +63,8 @@ export async function findViolations(harness: ChaosHarness, exemptions: Exemptio
   const store = openSqliteStore(join(installation.home, "results"));
   try {
     const rows = sweeps.flatMap(({ id }) => store.listRuns(id));
-    const scene = { installation, events, decoys, canary, sweeps, workflows, store, rows, exemptions };
+    const openSweepIds = await listOpenSweeps(installation);
+    const scene = { installation, events, decoys, canary, sweeps, workflows, store, rows, openSweepIds, exemptions };
     const found = {
       I1: left,
       I2: findOverlaps(scene),
@@ -78,6 +82,12 @@ export async function findViolations(harness: ChaosHarness, exemptions: Exemptio
   } finally {
     store.close();
   }
+}
+
+async function listOpenSweeps(installation: InstallationHarness): Promise<ReadonlySet<string>> {
+  const { stdout } = await installation.expectExit(0, "list", "--json");
+  const sweeps = JSON.parse(stdout) as { sweep_id: string; status: string }[];
+  return new Set(sweeps.filter(({ status }) => status === "OPEN").map(({ sweep_id: id }) => id));
 }
 
 /** I1: nothing is left, in whatever state. */
@@ -138,7 +148,7 @@ function findOverlaps({ events, installation: { hostId } }: Scene): string[] {
 }
 
 /** I3: one terminal record of each run, the same in the store as in its workflow, and nothing open in the ledger. */
-function findWrongRecords({ workflows, rows, store, installation, exemptions, sweeps }: Scene): string[] {
+function findWrongRecords({ workflows, rows, openSweepIds, store, installation, exemptions, sweeps }: Scene): string[] {
   const open = exemptions.isNotCleanYet ? [] : store.listOpenIntents(installation.hostId);
   const isOurs = (runId: string) => sweeps.some(({ id }) => runId.startsWith(`${id}-p`));
   const unrecorded = workflows
@@ -151,7 +161,7 @@ function findWrongRecords({ workflows, rows, store, installation, exemptions, sw
     ...open.map(({ run }) => `${run.runId} is open in the ledger`),
     ...new Set(unrecorded.map((runId) => `${runId} has no row`)),
     ...doubles.map((runId) => `${runId} has several rows`),
-    ...sweeps.filter(({ id }) => store.findSweep(id)?.status === "OPEN").map(({ id }) => `sweep ${id} is open`),
+    ...sweeps.filter(({ id }) => openSweepIds.has(id)).map(({ id }) => `sweep ${id} is open`),
   ];
 }
 
@@ -267,7 +277,9 @@ function findPoorReasons({ rows, installation: { hostId } }: Scene): string[] {
       const fault = Object.entries(FAILURES).find(([kind]) => reason.startsWith(`${kind}: `));
       const lacks = [
         ...(fault ? [] : ["its fault"]),
-        ...(/\(in (?:provision|sync|main|finalise|collect|teardown)\b/.test(reason) ? [] : ["its step"]),
+        ...(/\(in (?:provision|sync|main|finalise|collect|teardown|an unknown step)\b/.test(reason)
+          ? []
+          : ["its step"]),
         ...(reason.includes(`host ${hostId}`) ? [] : ["its host"]),
         ...(fault && reason.endsWith(fault[1].hint) ? [] : ["what to do"]),
       ];

@@ -41,7 +41,7 @@ export async function readStep(installation: InstallationHarness, runId: string,
       scheduled !== undefined && String(started?.scheduledEventId) === String(scheduled.eventId),
   );
   const { attempt, identity } = record?.activityTaskStartedEventAttributes ?? {};
-  if (attempt == null || identity == null) throw new Error(`${runId} has no attempt of ${step} in its history`);
+  if (!attempt || !identity) throw new Error(`${runId} has no attempt of ${step} in its history`);
   return { attempt, startedAtMs: millisecondsOf(record?.eventTime), workerPid: Number(identity.split("@")[0]) };
 }
 
@@ -61,7 +61,7 @@ export const activityOf = (event: HistoryEvent): string | null | undefined =>
   event.activityTaskScheduledEventAttributes?.activityType?.name;
 
 const millisecondsOf = (time: HistoryEvent["eventTime"]): number =>
-  Number(time?.seconds ?? 0) * 1000 + Number(time?.nanos ?? 0) / 1e6;
+  Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 
 export const readWorkflows = (installation: InstallationHarness): Promise<RecordedWorkflow[]> =>
   installation.withClient((client) => Array.fromAsync(readAll(client)));

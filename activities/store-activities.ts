@@ -30,7 +30,12 @@ export function createStoreActivities({ store, incomingDir, askRunOutcome }: Sto
 
     closeIntent: ({ runId }) => inBoundary(async () => store.closeIntent(runId)),
 
-    settleLedger: (request) => inBoundary(() => settleLedger({ store, askRunOutcome }, request)),
+    settleLedger: (request) =>
+      inBoundary(async () => {
+        const settled = await settleLedger({ store, askRunOutcome }, request);
+        for (const runId of settled.lostRunIds) await assembly.forget(runId);
+        return settled;
+      }),
 
     readResults: ({ question, page }) => inBoundary(async () => pageOf(await answerQuestion(store, question), page)),
 

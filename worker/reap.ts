@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import type { Client } from "@temporalio/client";
+import { EvidenceAssembly } from "#activities/evidence";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { reapHost, remainingRunIds } from "#activities/reap-host";
 import type { ReapReport } from "#activities/reap-host";
@@ -11,7 +12,7 @@ import { UnavailableError } from "#model/errors";
 import { closeHosts, openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
-import { findResultsStore } from "#worker/results";
+import { findResultsStore, incomingDirOf } from "#worker/results";
 import { connectClient, isServerUnreachable } from "#worker/temporal-connection";
 import { NO_TEMPORAL, viewTemporal } from "#worker/temporal-view";
 import type { TemporalView } from "#worker/temporal-view";
@@ -44,7 +45,7 @@ export async function reapHere(
     const isHistoryKept = temporal === undefined && existsSync(installation.temporalDatabase);
     const ledger = isHistoryKept ? undefined : store;
     hosts = openHosts(installation, temporal?.view ?? NO_TEMPORAL);
-    const reapings = await Promise.all(hosts.map((host) => reapOne(host, { isDryRun, store: ledger })));
+    const reapings = await Promise.all(hosts.map((host) => reapOne(host, installation, { isDryRun, store: ledger })));
     return { temporalAnswers: temporal !== undefined, hosts: reapings };
   } finally {
     store?.close();
@@ -60,13 +61,15 @@ export async function reapHere(
 export async function reapAtStart(
   hosts: readonly HostDependencies[],
   store: ResultsStore | undefined,
+  installation: Installation,
 ): Promise<HostReaping[]> {
-  return Promise.all(hosts.map((host) => reapOne(host, { isDryRun: false, store })));
+  return Promise.all(hosts.map((host) => reapOne(host, installation, { isDryRun: false, store })));
 }
 
 /** A host that cannot be looked at keeps none of the others. */
 async function reapOne(
   host: HostDependencies,
+  installation: Installation,
   { isDryRun, store }: { readonly isDryRun: boolean; readonly store: ResultsStore | undefined },
 ): Promise<HostReaping> {
   try {
@@ -74,6 +77,9 @@ async function reapOne(
     const { askRunOutcome } = host;
     const settleRequest = { host: host.host, remainingRunIds: remainingRunIds(report, host.host) };
     const { lostRunIds } = store ? await settleLedger({ store, askRunOutcome }, settleRequest) : { lostRunIds: [] };
+    // What came of their evidence will never be whole.
+    const assembly = new EvidenceAssembly(incomingDirOf(installation));
+    for (const runId of lostRunIds) await assembly.forget(runId);
     return { host: host.host, ...report, lostRunIds };
   } catch (error) {
     const failures = [error instanceof Error ? error.message : String(error)];

@@ -1,6 +1,7 @@
 /** The results store of this installation, or why it has none. */
 
 import { lstatSync } from "node:fs";
+import { join } from "node:path";
 import { answerQuestion } from "#activities/results/answer-question";
 import type { ResultsStore } from "#activities/results/results-store";
 import { openSqliteStore } from "#activities/results/sqlite-store";
@@ -47,6 +48,9 @@ export async function askResultsHere<Question extends ResultsQuestion>(
     store.close();
   }
 }
+
+/** Where parts of evidence wait for each other. */
+export const incomingDirOf = ({ resultsDir }: Pick<Installation, "resultsDir">): string => join(resultsDir, "incoming");
 
 function isMissing(path: string): boolean {
   try {

@@ -1,6 +1,5 @@
 /** Everything of this machine, put together: what the worker serves. Commands that need less import less. */
 
-import { join } from "node:path";
 import type { Client } from "@temporalio/client";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { createHostActivities } from "#activities/host-activities";
@@ -14,8 +13,8 @@ import { closeHosts, hostsOnThisMachine, openHosts } from "#worker/hosts";
 import { locateInstallation } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { reapAtStart } from "#worker/reap";
-import { ensureReapSchedule } from "#worker/reap-schedule";
-import { areResultsElsewhere, openResultsStore } from "#worker/results";
+import { keepReapSchedules } from "#worker/reap-schedule";
+import { areResultsElsewhere, incomingDirOf, openResultsStore } from "#worker/results";
 import { requireOnlyMachine, requireOnlyStore, storeWorkerIdentity } from "#worker/task-queues";
 import {
   connectClient,
@@ -44,7 +43,12 @@ export async function runWorker(installation: Installation = locateInstallation(
   await requireOnlyMachine(client, hostsOnThisMachine(installation));
   const store = areResultsElsewhere(installation) ? undefined : openResultsStore(installation);
   try {
-    await reapBeforeServing(client, hosts, store);
+    await reapBeforeServing(hosts, store, installation);
+    await keepReapSchedules(
+      client,
+      hosts.map(({ host }) => host),
+      installation,
+    );
     const activities = {
       hosts: new Map(hosts.map((dependencies) => [dependencies.host, createHostActivities(dependencies)])),
       ...(store && { store: await storeService(client, store, installation, view) }),
@@ -71,20 +75,19 @@ function forgetSecretVariables(): void {
 
 const githubService = (github: GithubActivities | undefined) => (github === undefined ? {} : { github });
 
-async function storeService(client: Client, store: ResultsStore, { resultsDir }: Installation, view: TemporalView) {
-  const identity = storeWorkerIdentity(resultsDir);
+async function storeService(client: Client, store: ResultsStore, installation: Installation, view: TemporalView) {
+  const identity = storeWorkerIdentity(installation.resultsDir);
   await requireOnlyStore(client, identity);
-  return { identity, activities: createStoreActivities({ store, incomingDir: join(resultsDir, "incoming"), ...view }) };
+  return { identity, activities: createStoreActivities({ store, incomingDir: incomingDirOf(installation), ...view }) };
 }
 
 /** What runs left while no worker was here, and from now on what they leave. */
 async function reapBeforeServing(
-  client: Client,
   hosts: readonly HostDependencies[],
   store: ResultsStore | undefined,
+  installation: Installation,
 ): Promise<void> {
-  for (const { host, removed, failures, lostRunIds } of await reapAtStart(hosts, store)) {
-    await ensureReapSchedule(client, host);
+  for (const { host, removed, failures, lostRunIds } of await reapAtStart(hosts, store, installation)) {
     for (const { kind, name, why } of removed) process.stderr.write(`worker: removed ${kind} ${name}: ${why}\n`);
     for (const runId of lostRunIds) process.stderr.write(`worker: the history of run ${runId} is lost\n`);
     for (const failure of failures) process.stderr.write(`worker: host ${host} is not reaped: ${failure}\n`);

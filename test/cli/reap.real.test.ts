@@ -1,8 +1,9 @@
 /** `meshbench reap` on a real engine, with no Temporal server at all. */
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { EvidenceAssembly } from "#activities/evidence";
 import { openSqliteStore } from "#activities/results/sqlite-store";
 import { LABEL } from "#model/ids";
 import { docker, DOCKER_ENVIRONMENT, openDockerProvider } from "#test/support/docker-harness";
@@ -134,7 +135,9 @@ test("a run whose history is lost gets its row, although it never created anythi
   const run = sampleRun({ runId, sweepId: sweep, environment: { host } });
   const store = openSqliteStore(home.join("results"));
   store.saveIntent({ run, recordedAt: minutesFromNow(-10), deadlineAt: minutesFromNow(-2) });
+  await new EvidenceAssembly(home.join("results", "incoming")).add({ runId, part: 0, parts: 2, data: "" });
   expect((await reap()).lost).toEqual([runId]);
+  expect(readdirSync(home.join("results", "incoming"))).toEqual([]);
   expect(store.listRuns(sweep)).toMatchObject([{ run_id: runId, status: "FAILED" }]);
   expect(store.listOpenIntents(host)).toEqual([]);
   store.close();

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { askTemporalForRun } from "#activities/temporal";
 import { REAP_HOST_WORKFLOW } from "#model/reaping";
-import { ensureReapSchedule } from "#worker/reap-schedule";
+import { keepReapSchedules } from "#worker/reap-schedule";
+import { locateInstallation } from "#worker/installation";
 import { viewTemporal } from "#worker/temporal-view";
 import { sampleRun } from "#test/support/sample-run";
 import { WorkflowHarness } from "#test/support/workflow-harness";
@@ -12,12 +13,16 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
+const installation = locateInstallation({ MESHBENCH_HOME: "/nowhere" });
+
+const scheduleIds = async () =>
+  (await Array.fromAsync(harness.client.schedule.list())).map(({ scheduleId }) => scheduleId).sort();
+
 test("a host's schedule, made twice, reaps the host and settles its part of the ledger", async () => {
   const host = await harness.addHost("scheduled");
-  await ensureReapSchedule(harness.client, host.id);
-  await ensureReapSchedule(harness.client, host.id);
-  const schedules = await Array.fromAsync(harness.client.schedule.list());
-  expect(schedules.map(({ scheduleId }) => scheduleId)).toEqual(["meshbench-reap-scheduled"]);
+  await keepReapSchedules(harness.client, [host.id], installation);
+  await keepReapSchedules(harness.client, [host.id], installation);
+  expect(await scheduleIds()).toEqual(["meshbench-reap-scheduled"]);
   const schedule = harness.client.schedule.getHandle("meshbench-reap-scheduled");
   const { action, policies } = await schedule.describe();
   expect(policies).toMatchObject({ overlap: "SKIP" });
@@ -25,6 +30,16 @@ test("a host's schedule, made twice, reaps the host and settles its part of the 
   await schedule.trigger();
   await expect.poll(() => harness.store.settled, { timeout: 20_000 }).toEqual([host.id]);
   expect(host.callsOf("reapHost")).toEqual([host.id]);
+});
+
+test("a host that was taken out of hosts.yaml loses its schedule, those of other installations stay", async () => {
+  const other = locateInstallation({ MESHBENCH_HOME: "/nowhere/other" });
+  await keepReapSchedules(harness.client, ["elsewhere"], other);
+  await keepReapSchedules(harness.client, ["kept", "removed"], installation);
+  // What the server lists may be a moment old.
+  await expect.poll(scheduleIds).toEqual(expect.arrayContaining(["meshbench-reap-removed"]));
+  await keepReapSchedules(harness.client, ["kept"], installation);
+  await expect.poll(scheduleIds).toEqual(["meshbench-reap-elsewhere", "meshbench-reap-kept"]);
 });
 
 test("the ledger has the run before anything is created, and no longer once all is gone", async () => {

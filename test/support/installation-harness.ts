@@ -34,8 +34,8 @@ export interface HarnessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whose worker serves, instead of this checkout's; see `CheckoutCopy`. */
   readonly checkout?: string;
-  /** Gets its home before anything is in it. */
-  readonly prepare?: (home: string) => void;
+  /** Gets its home before anything is in it; what it answers is called once nothing of it runs. */
+  readonly prepare?: (home: string) => () => void;
   /** Of hosts.yaml, over what tests need; `docker.endpoint` may be a proxy's. */
   readonly hosts?: {
     readonly endpoint?: string;
@@ -54,6 +54,7 @@ export class InstallationHarness implements AsyncDisposable {
   readonly env: NodeJS.ProcessEnv;
   readonly hostId: string;
   readonly #started: RunningCommand[] = [];
+  #undoPreparation: () => void = () => {};
   readonly #docker = new Docker(resolveDockerEndpoint().options);
 
   private constructor({ env = {} }: HarnessOptions) {
@@ -68,7 +69,7 @@ export class InstallationHarness implements AsyncDisposable {
   static async up(options: HarnessOptions = {}): Promise<InstallationHarness> {
     const harness = new InstallationHarness(options);
     const { checkout = CHECKOUT, hosts, prepare } = options;
-    prepare?.(harness.home);
+    harness.#undoPreparation = prepare?.(harness.home) ?? harness.#undoPreparation;
     harness.#writeHostsFile(hosts);
     const cli = join(checkout, "cli", "main.ts");
     await promisify(execFile)(process.execPath, [cli, "up"], { env: harness.env });
@@ -207,6 +208,7 @@ export class InstallationHarness implements AsyncDisposable {
     } finally {
       if (readLocalServices(locateInstallation(this.env))) await this.run("down", "--force");
       await this.#freeMachine();
+      this.#undoPreparation();
       rmSync(this.home, { recursive: true, force: true });
     }
   }

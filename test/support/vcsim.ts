@@ -120,6 +120,23 @@ export class Vcsim implements AsyncDisposable {
     return Govc.open(this.govcOptions);
   }
 
+  /** As an operator would make one by hand. */
+  async makeTemplate(name: string, ova: string): Promise<void> {
+    await using govc = await this.openGovc();
+    const datastore = (await govc.datastore.list())[0]!.ref;
+    const pool = (await govc.inventory.pools())[0]!.ref;
+    await govc.import.ova({ name, file: ova, datastore, pool, networks: { nodes: this.network } });
+    const template = await govc.vm.find(name);
+    if (this.mode === "vcenter") await govc.snapshot.create(template!.ref, "ready");
+  }
+
+  /** The `esxi` block of a host in hosts.yaml. @param passwordFile - Written here. */
+  async writeSettings(passwordFile: string): Promise<object> {
+    const { url, username, thumbprint, datastore, network } = this;
+    await writeFile(passwordFile, `${this.password}\n`, { mode: 0o600 });
+    return { url, username, password_file: passwordFile, thumbprint, datastore, network };
+  }
+
   /** Containers that VMs are made of, in whatever state. */
   async containerIds(): Promise<string[]> {
     return (await this.#engine?.containerIds()) ?? [];

@@ -11,10 +11,13 @@ import type { ReportProgress, StepContext } from "#activities/step";
 import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
 import type { NodeHandle, RunSpec } from "#model/run";
+import type { Isolation } from "#model/spec";
 
 /** More creations at once only wait for each other in the engine. */
 const CREATION_CONCURRENCY = 8;
 const QUESTION_CONCURRENCY = 32;
+/** Machines boot before anything of theirs answers. They take seconds, and minutes where others use the host, too. */
+const BOOT_MS: Partial<Record<Isolation, number>> = { kvm: 60_000, esxi: 120_000, tcg: 120_000 };
 
 interface ProvisionInput {
   readonly run: RunSpec;
@@ -111,6 +114,7 @@ async function untilAllAnswer(
   const provider = providerOf(dependencies, run.environment);
   const watch = new NodeWatch({ run, nodes, provider, database, timing, signal, toleratesSilence: true });
   const slots = pLimit(QUESTION_CONCURRENCY);
+  const bootMs = BOOT_MS[run.environment.isolation] ?? 0;
   const startedMs = performance.now();
   let lookedMs = startedMs;
   let silent = nodes;
@@ -128,8 +132,8 @@ async function untilAllAnswer(
         lookedMs = now;
       }
       const isNobodyThere = silent.length === nodes.length;
-      if (isNobodyThere && now - startedMs > timing.routeCheckMs) await checkRoute(first);
-      if (now - startedMs > readinessLimitMs(nodes.length)) throw neverAnswered(silent, now - startedMs);
+      if (isNobodyThere && now - startedMs > bootMs + timing.routeCheckMs) await checkRoute(first);
+      if (now - startedMs > bootMs + readinessLimitMs(nodes.length)) throw neverAnswered(silent, now - startedMs);
       await sleep(timing.readinessPollMs, signal);
     }
   } finally {

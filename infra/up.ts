@@ -25,6 +25,7 @@ import { requireSameEngine } from "#infra/engine/same-engine";
 import { ensureGovc } from "#infra/govmomi/tools";
 import { ensureNodeImage } from "#infra/node-image/build";
 import { ensureNodeTree } from "#infra/node-image/tree";
+import { ensureVmDisk } from "#infra/node-image/vm-disk";
 import { DEATHS_ALLOWED, startFailure, superviseServices } from "#infra/supervisor/control";
 import { secretsOfWorker } from "#infra/supervisor/environment";
 import type { ServiceSpec } from "#infra/supervisor/service";
@@ -55,6 +56,7 @@ export async function bringUp(
     if (parts.includes("image")) {
       await provideImage(engine, steps, consent);
       await provideTree(installation, steps);
+      await provideVmDisk(installation, steps, consent);
     }
   }
   if (parts.includes("temporal")) await startTemporal(installation, steps);
@@ -85,6 +87,20 @@ async function provideTree({ hostsFile, cache }: Installation, steps: Steps): Pr
     // Containers need none of it.
     if (!(error instanceof UnavailableError)) throw error;
     steps.note(`No native nodes here: ${error.message}; ${error.hint}`);
+  }
+}
+
+/** Where hosts.yaml offers virtual machines: half a minute, the first time. */
+async function provideVmDisk({ hostsFile, cache }: Installation, steps: Steps, consent: Consent): Promise<void> {
+  const hosts = Object.values(readHostsFile(hostsFile)?.hosts ?? {});
+  if (!isRoot() || hosts.every((host) => host.qemu === undefined)) return;
+  try {
+    const { disk } = await ensureVmDisk("qemu", { cache, consent, steps });
+    steps.note(`✓ disk for virtual machines ${disk.id.slice(0, 19)}, kernel ${disk.kernel}`);
+  } catch (error) {
+    // Containers need none of it.
+    if (!(error instanceof UnavailableError)) throw error;
+    steps.note(`No virtual machines here: ${error.message}; ${error.hint}`);
   }
 }
 

@@ -55,6 +55,24 @@ test("where nothing comes back from any node, the missing route is named", async
   expect(await failureOf(host.provision(single))).toMatchObject({ kind: "no route", node: 1 });
 });
 
+test("a machine is given the time to boot before its route is doubted", async () => {
+  using host = new HostHarness();
+  host.databases.setAnswering(run.runId, 1, false);
+  const ensureNode = host.provider.ensureNode.bind(host.provider);
+  host.provider.ensureNode = async (...input) => ({ ...(await ensureNode(...input)), address: "255.255.255.255" });
+  const inspectNodes = host.provider.inspectNodes.bind(host.provider);
+  let looks = 0;
+  host.provider.inspectNodes = (...input) => {
+    looks += 1;
+    return inspectNodes(...input);
+  };
+  const provisioned = host.provision(sampleRun({ point: { nodes: 1 }, environment: { isolation: "tcg" } }));
+  // Each look comes two milliseconds after the one before at the earliest; containers are doubted after twenty.
+  await expect.poll(() => looks, { interval: 1 }).toBeGreaterThan(20);
+  host.databases.setAnswering(run.runId, 1, true);
+  expect((await provisioned).nodes).toHaveLength(1);
+});
+
 test("cancelling stops the wait", async () => {
   using host = new HostHarness();
   host.databases.setAnswering(run.runId, 3, false);

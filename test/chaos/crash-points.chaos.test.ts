@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { STEPS } from "#model/run";
-import { AS_IF_NOTHING_HAD_BEEN, crashAt, WORKER_RECOVERY_SEC } from "#test/chaos/support/crash-points";
+import { AS_IF_NOTHING_HAD_BEEN, crashAt } from "#test/chaos/support/crash-points";
+import { WORKER_RECOVERY_SEC } from "#test/chaos/support/recovery";
 
 test.for(STEPS)("F01: a worker that dies before the work of %s costs nothing: the next one does it", async (step) => {
   const outcome = await crashAt(step, "before");

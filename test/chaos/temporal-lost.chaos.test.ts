@@ -1,13 +1,19 @@
+import { rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { LABEL } from "#model/ids";
 import { STEPS } from "#model/run";
+import { parseSweep, until } from "#test/support/installation-harness";
+import { locateInstallation } from "#worker/installation";
 import { ChaosHarness } from "#test/chaos/support/chaos-harness";
+import { SERVER_RECOVERY_SEC } from "#test/chaos/support/recovery";
 
 const OUTAGE_MS = 4000;
 const HANG_SEC = 120;
-/** From the server's SIGKILL until followers and workflows answer again. */
-const SERVER_RECOVERY_SEC = 30;
 const CALL_LIMIT_SEC = 10;
+const SHORT_DEADLINE_SEC = 25;
+/** After the deadline. */
+const REAPED_AFTER_SEC = 300;
 
 let chaos: ChaosHarness;
 beforeAll(async () => {
@@ -31,6 +37,49 @@ test.for(STEPS)("F06: a Temporal server that is killed in %s and comes back lose
 
   const { rows, exitCode } = await sweep.ended();
   expect({ rows, exitCode }).toMatchObject({ rows: [{ status: "VALID", attempt: 1 }], exitCode: 0 });
+  expect(await chaos.violations()).toEqual([]);
+});
+
+/** @returns What it removed, and runs whose history is lost. */
+async function reap(): Promise<{ removed: unknown[]; history_lost: string[] }> {
+  const { stdout } = await chaos.installation.expectExit(0, "reap", "--json");
+  const { temporal_answers: answers, hosts } = JSON.parse(stdout) as Reaping;
+  expect(answers).toBe(false);
+  return hosts[0] as Reaping["hosts"][number];
+}
+
+interface Reaping {
+  readonly temporal_answers: boolean;
+  readonly hosts: { removed: unknown[]; history_lost: string[] }[];
+}
+
+test("F08: a run whose history is lost is gone soon after its deadline, and has its row, without any server", async () => {
+  const { installation, events } = chaos;
+  const sweep = await chaos.startSweep("f08", { durationSec: 10, rest: { deadline: `${SHORT_DEADLINE_SEC}s` } });
+  await sweep.untilStep("main");
+  const [node] = events.ofNodes(installation.hostId, "create").slice(-1);
+  const deadlineMs = Date.parse(node?.attributes[LABEL.deadline] ?? "");
+  await installation.killService("temporal", async () => {
+    for (const suffix of ["", "-shm", "-wal"]) {
+      rmSync(`${locateInstallation(installation.env).temporalDatabase}${suffix}`, { force: true });
+    }
+    const early = await reap();
+    expect(early).toMatchObject({ removed: [], history_lost: [] });
+    await until("the ledger has the lost run", SHORT_DEADLINE_SEC + REAPED_AFTER_SEC, async () =>
+      (await reap()).history_lost.includes(sweep.runId),
+    );
+    expect(await installation.resources()).toEqual([]);
+    expect((Date.now() - deadlineMs) / 1000).toBeLessThan(REAPED_AFTER_SEC);
+  });
+  sweep.faultIsOver();
+  const { status, rows } = await sweep.ended();
+  expect({ status, rows }).toMatchObject({
+    status: "FAILED",
+    rows: [{ run_id: sweep.runId, status: "FAILED", reason: expect.stringMatching(/^history lost: /) }],
+  });
+
+  const resumed = parseSweep(await installation.expectExit(6, "resume", sweep.id, "--only", "failed", "--json"));
+  expect(resumed.runs).toMatchObject([{ status: "FAILED" }, { status: "VALID", attempt: 2 }]);
   expect(await chaos.violations()).toEqual([]);
 });
 

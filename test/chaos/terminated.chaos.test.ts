@@ -36,7 +36,7 @@ test("F09: a run that is terminated is reaped, and its host is drained before th
   sweep.faultIsOver();
   const { rows } = await sweep.ended();
   expect(rows).toMatchObject([
-    { status: "FAILED", reason: expect.stringMatching(/^history lost: .*terminated/), attempt: 1 },
+    { status: "FAILED", reason: expect.stringMatching(/^history lost: .*Terminated/), attempt: 1 },
     { status: "VALID", attempt: 2 },
   ]);
   expect((lastRemovalMs(sweep.runId) - terminatedAtMs) / 1000).toBeLessThan(CLEAN_SEC);

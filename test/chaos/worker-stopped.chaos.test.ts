@@ -9,7 +9,7 @@ import { LABEL, runWorkflowId } from "#model/ids";
 import type { StepProgress } from "#model/run";
 import { until } from "#test/support/installation-harness";
 import { ChaosHarness } from "#test/chaos/support/chaos-harness";
-import { WORKER_RECOVERY_SEC } from "#test/chaos/support/crash-points";
+import { WORKER_RECOVERY_SEC } from "#test/chaos/support/recovery";
 
 /** What the worker's shutdown may take, by its own settings, and a second to notice. */
 const GRACE_SEC = 22;

@@ -1,31 +1,21 @@
 /** A copy of this checkout whose code a test may change, as a version to come would, or a developer by mistake. */
 
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const CHECKOUT = fileURLToPath(new URL("../../../", import.meta.url));
-/** What `meshbench up` and a worker run, or are made of. */
-const PARTS = [
-  "activities",
-  "cli",
-  "infra",
-  "model",
-  "node",
-  "package.json",
-  "package-lock.json",
-  "presets",
-  "report",
-  "worker",
-  "workflows",
-];
+/** What no worker runs. */
+const LEFT_OUT = new Set([".git", "node_modules", "test", "docs", "bench"]);
 
 export class CheckoutCopy implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), "meshbench-checkout-"));
 
   constructor() {
-    for (const part of PARTS) cpSync(join(CHECKOUT, part), join(this.path, part), { recursive: true });
+    for (const part of readdirSync(CHECKOUT).filter((name) => !LEFT_OUT.has(name))) {
+      cpSync(join(CHECKOUT, part), join(this.path, part), { recursive: true });
+    }
     symlinkSync(join(CHECKOUT, "node_modules"), join(this.path, "node_modules"));
   }
 

@@ -7,9 +7,6 @@ import { ChaosHarness } from "#test/chaos/support/chaos-harness";
 import type { StepRecord } from "#test/chaos/support/workflow-histories";
 import { until } from "#test/support/installation-harness";
 
-/** After a worker's SIGKILL its step is taken up again within this. */
-export const WORKER_RECOVERY_SEC = 20;
-
 /** Of a crash that cost nothing. */
 export const AS_IF_NOTHING_HAD_BEEN = {
   rows: [{ status: "VALID", reason: "", attempt: 1, consistent: true }],

@@ -1,0 +1,102 @@
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { LABEL, runWorkflowId } from "#model/ids";
+import { until } from "#test/support/installation-harness";
+import { ChaosHarness } from "#test/chaos/support/chaos-harness";
+import type { ChaosSweep } from "#test/chaos/support/chaos-harness";
+
+/** What was measured waits for so long, and the host with it. */
+const COLLECT_LIMIT_SEC = 600;
+const CHUNK = Buffer.alloc(64 * 1024);
+
+let chaos: ChaosHarness;
+beforeEach(async () => {
+  chaos = await ChaosHarness.up({ prepare: mountSmallResults });
+});
+afterEach(() => chaos[Symbol.asyncDispose]());
+
+function mountSmallResults(home: string): () => void {
+  const dir = join(home, "results");
+  mkdirSync(dir, { mode: 0o700 });
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", dir]);
+  return () => execFileSync("umount", [dir]);
+}
+
+const results = () => join(chaos.installation.home, "results");
+const ballast = () => join(results(), "ballast");
+
+/** Until not a byte more fits. */
+function fillResults(): void {
+  for (const chunk of [CHUNK, CHUNK.subarray(0, 1)]) {
+    while (fits(chunk));
+  }
+}
+
+function fits(chunk: Buffer): boolean {
+  try {
+    appendFileSync(ballast(), chunk);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOSPC") return false;
+    throw error;
+  }
+}
+
+/** Until the run's workflow has heard that there is no room for what was measured. */
+async function untilRefused({ runId }: ChaosSweep): Promise<void> {
+  await until("a write has failed for want of space", 60, () =>
+    chaos.installation.withClient(async (client) => {
+      const { raw } = await client.workflow.getHandle(runWorkflowId(runId)).describe();
+      return raw.pendingActivities?.some(({ lastFailure }) => /no space/i.test(lastFailure?.message ?? "")) === true;
+    }),
+  );
+}
+
+/** Parts of files that were being written, or evidence that is not whole. */
+function tornFiles(): string[] {
+  const files = readdirSync(results(), { recursive: true, encoding: "utf8" });
+  return files.filter((file) => {
+    if (file.endsWith(".tmp")) return true;
+    if (!file.endsWith("evidence.json")) return false;
+    try {
+      JSON.parse(readFileSync(join(results(), file), "utf8"));
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+test("F13: results that find no room wait under the lease, and are stored whole once there is some", async () => {
+  const sweep = await chaos.startSweep("f13");
+  await sweep.untilStep("main");
+  fillResults();
+  await untilRefused(sweep);
+  expect(tornFiles()).toEqual([]);
+  expect(chaos.events.ofNodes(chaos.installation.hostId, "destroy")).toEqual([]);
+  rmSync(ballast());
+  sweep.faultIsOver();
+  const { rows } = await sweep.ended();
+  expect(rows).toMatchObject([{ status: "VALID", attempt: 1 }]);
+  expect(tornFiles()).toEqual([]);
+  expect(await chaos.violations()).toEqual([]);
+});
+
+test("F13: after ten minutes without room the run has FAILED for want of it, and its nodes are gone", async () => {
+  const sweep = await chaos.startSweep("f13-given-up", { rest: { attempts: 1 } });
+  await sweep.untilStep("main");
+  fillResults();
+  await untilRefused(sweep);
+  await chaos.events.until("the nodes are removed", COLLECT_LIMIT_SEC + 60, ({ action, attributes }) => {
+    return action === "destroy" && attributes[LABEL.run] === sweep.runId;
+  });
+  // The row needs room, too.
+  rmSync(ballast());
+  sweep.faultIsOver();
+  const { rows } = await sweep.ended();
+  expect(rows).toMatchObject([{ status: "FAILED", reason: expect.stringMatching(/^collect: no space.*in collect/) }]);
+  expect(tornFiles()).toEqual([]);
+  expect(await chaos.violations()).toEqual([]);
+});

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { median } from "#model/statistics";
+import { until } from "#test/support/installation-harness";
+import { ChaosHarness } from "#test/chaos/support/chaos-harness";
+
+const CLEAN_WITHIN_SEC = 30;
+const RUNS = 5;
+/** A quiet machine's runs of this length differ by less, control plane disturbed or not. */
+const LEAST_NOISE_PCT = 0.5;
+
+let chaos: ChaosHarness;
+beforeAll(async () => {
+  chaos = await ChaosHarness.up();
+});
+afterAll(() => chaos[Symbol.asyncDispose]());
+
+test("P1: a sweep of fifteen nodes that is cancelled is clean within 30 s", async () => {
+  const sweep = await chaos.startSweep("cancelled", { nodes: 15, durationSec: 120, rest: { rate: 600 } });
+  await sweep.untilStep("main");
+  const cancelledAtMs = Date.now();
+  await chaos.installation.expectExit(0, "cancel", sweep.id);
+  sweep.faultIsOver();
+  await until("nothing is left", CLEAN_WITHIN_SEC, async () => (await chaos.installation.resources()).length === 0);
+  process.stdout.write(`clean ${((Date.now() - cancelledAtMs) / 1000).toFixed(1)} s after cancel\n`);
+  const { status } = await sweep.ended();
+  expect(status).toBe("CANCELLED");
+  expect(await chaos.violations()).toEqual([]);
+});
+
+/** Of each run of a sweep of some, in percent. @param disturb - In the main loop of each run. */
+async function deviations(name: string, disturb: () => Promise<unknown>): Promise<number[]> {
+  const sweep = await chaos.startSweep(name, { durationSec: 10, rest: { repetitions: RUNS } });
+  for (let repetition = 1; repetition <= RUNS; repetition++) {
+    await sweep.untilStep("main", sweep.runIdOf({ repetition }));
+    await disturb();
+  }
+  sweep.faultIsOver();
+  const { rows } = await sweep.ended();
+  expect(rows.map(({ status }) => status)).toEqual(Array.from({ length: RUNS }, () => "VALID"));
+  return rows.map(({ deviation_pct: deviation }) => deviation ?? Number.NaN);
+}
+
+const show = (all: readonly number[]) => all.map((value) => value.toFixed(3)).join(" ");
+
+test("P2: faults of the control plane do not move the deviation by more than its noise", async () => {
+  const { installation } = chaos;
+  const quiet = await deviations("quiet", () => Promise.resolve());
+  const disturbed = await deviations("disturbed", async () => {
+    await installation.killService("temporal", () => Promise.resolve());
+    await installation.killService("worker", () => Promise.resolve());
+  });
+  process.stdout.write(`deviation in percent, quiet: ${show(quiet)}; disturbed: ${show(disturbed)}\n`);
+  const noise = Math.max(LEAST_NOISE_PCT, Math.max(...quiet) - Math.min(...quiet));
+  expect(Math.abs(median(disturbed) - median(quiet))).toBeLessThan(noise);
+  expect(await chaos.violations()).toEqual([]);
+});

@@ -9,8 +9,9 @@ import { Govc, GovcError } from "#govc-wrapper";
 import { BenchError } from "#model/errors";
 import type { FailureKind } from "#model/errors";
 
+const RETRIES = { retries: 5, factor: 2 } as const;
 /** Six seconds in all; what takes longer is for the step's own retries. */
-const RETRIES = { retries: 5, minTimeout: 200, factor: 2 } as const;
+const FIRST_PAUSE_MS = 200;
 
 /** What was looked at changed meanwhile: look again. */
 export class ChangedMeanwhileError extends Error {
@@ -23,14 +24,17 @@ export const isGovcError = (error: unknown, ...kinds: readonly GovcErrorKind[]):
 export class EsxiConnection {
   readonly hostId: string;
   readonly #options: GovcOptions;
+  readonly #firstPauseMs: number;
   #govc: Promise<Govc> | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<VmInfo[]> | undefined;
   #datastores: Promise<DatastoreInfo[]> | undefined;
 
-  constructor(hostId: string, options: GovcOptions) {
+  /** @param firstPauseMs - Before a call is repeated for the first time. */
+  constructor(hostId: string, options: GovcOptions, firstPauseMs = FIRST_PAUSE_MS) {
     this.hostId = hostId;
     this.#options = options;
+    this.#firstPauseMs = firstPauseMs;
   }
 
   /** Sends nothing yet. */
@@ -56,6 +60,7 @@ export class EsxiConnection {
     try {
       return await pRetry(async () => action(await this.govc()), {
         ...RETRIES,
+        minTimeout: this.#firstPauseMs,
         ...(signal && { signal }),
         shouldRetry: ({ error }) => isWorthRetrying(error),
       });

@@ -33,6 +33,8 @@ export interface EsxiProviderOptions {
   readonly source: DiskSource;
   readonly now?: () => Date;
   readonly addressTiming?: AddressTiming;
+  /** Before a call that failed is repeated for the first time. */
+  readonly retryPauseMs?: number;
 }
 
 /** A host does little more at a time, and others use it as well. */
@@ -60,7 +62,7 @@ export class EsxiProvider implements NodeProvider {
   constructor(options: EsxiProviderOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
-    this.#connection = new EsxiConnection(options.hostId, options.connect);
+    this.#connection = new EsxiConnection(options.hostId, options.connect, options.retryPauseMs);
     this.fence = new EsxiLease(this.#connection, async () => (await this.#findSite()).place.datastore, this.#now);
   }
 

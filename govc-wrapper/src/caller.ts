@@ -7,7 +7,9 @@ import type { Flags } from "./arguments.ts";
 import { runChild } from "./child.ts";
 import type { ChildEnd } from "./child.ts";
 import { classifyFailure, isUntypedFault } from "./failure.ts";
+import type { Intent } from "./failure.ts";
 import { GovcError } from "./govc-error.ts";
+import type { GovcErrorKind } from "./govc-error.ts";
 import { parseDocuments, withSmallKeys } from "./json.ts";
 import type { CallOptions, GovcOptions } from "./options.ts";
 import type { StateFolder } from "./state-folder.ts";
@@ -153,7 +155,7 @@ export class Caller {
   }
 
   async #runOnce(
-    intent: "read" | "write",
+    intent: Intent,
     { name, flags = {}, operands = [] }: Command,
     format: { json?: true; xml?: true },
     { signal, timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS, operationId }: CallOptions,
@@ -179,7 +181,7 @@ export class Caller {
     return new GovcError("no govc", `cannot run ${program}`, { command, cause: error });
   }
 
-  async #explainEnd(end: ChildEnd, intent: "read" | "write", command: string, timeoutMs: number): Promise<GovcError> {
+  async #explainEnd(end: ChildEnd, intent: Intent, command: string, timeoutMs: number): Promise<GovcError> {
     const stderr = this.#mask(end.stderr).slice(0, 8192);
     const details = { command, stderr, ...(end.exitCode !== null && { exitCode: end.exitCode }) };
     if (end.killedFor === "output") return new GovcError("bad answer", "it does not stop printing", details);
@@ -188,16 +190,22 @@ export class Caller {
       return new GovcError(kind, `no answer within ${timeoutMs / 1000} s`, details);
     }
     if (end.exitCode === null) return new GovcError("unknown outcome", "something killed govc", details);
-    const { kind, fault, message: rawMessage } = classifyFailure(end.stderr);
-    const message = this.#mask(rawMessage);
-    if (kind !== "certificate changed") return new GovcError(kind, message, { ...details, fault });
-    return new GovcError(kind, `${message}; the host now shows ${await this.#shownThumbprint()}`, details);
+    const { kind, fault, message: rawMessage } = classifyFailure(end.stderr, intent);
+    const message = `${this.#mask(rawMessage)}${await this.#particularsOf(kind)}`;
+    return new GovcError(kind, message, { ...details, fault });
   }
 
   #understand<Schema extends z.ZodType>({ name }: Command, schema: Schema, answer: unknown): z.output<Schema> {
     const parsed = schema.safeParse(answer);
     if (parsed.success) return parsed.data;
     throw new GovcError("bad answer", z.prettifyError(parsed.error), { command: name });
+  }
+
+  /** What whoever mends it has to know, and the host does not say. */
+  async #particularsOf(kind: GovcErrorKind): Promise<string> {
+    if (kind === "login refused") return `, user ${this.#options.username}`;
+    const isOfCertificate = kind === "certificate changed" || kind === "certificate untrusted";
+    return isOfCertificate ? `; the host now shows ${await this.#shownThumbprint()}` : "";
   }
 
   /** For people to compare; nothing is trusted because of it. */

@@ -48,14 +48,21 @@ export interface FailureText {
   readonly message: string;
 }
 
+export type Intent = "read" | "write";
+
+/** Broken off after it was sent, perhaps: the host may have heard it, and may still be at it. */
+const CUT_OFF = /connection reset|broken pipe|i\/o timeout|connection timed out|\b50[024]\b|\bEOF\s*$/;
+
 /** @param stderr - Of a govc that ended with another code than 0; with `-xml` it names the fault's type. */
-export function classifyFailure(stderr: string): FailureText {
+export function classifyFailure(stderr: string, intent: Intent): FailureText {
   const fault = /XMLSchema-instance:type="([A-Za-z]+)"/.exec(stderr)?.[1];
   const message = sentenceOf(stderr, fault);
   if (fault !== undefined) {
     return { kind: kindOf(fault, FAULT_KINDS) ?? kindOf(stderr, TEXT_KINDS) ?? "failed", fault, message };
   }
-  return { kind: kindOf(stderr, TEXT_KINDS) ?? "failed", message };
+  const kind = kindOf(stderr, TEXT_KINDS) ?? "failed";
+  const isUnknown = intent === "write" && kind === "unreachable" && CUT_OFF.test(stderr);
+  return { kind: isUnknown ? "unknown outcome" : kind, message };
 }
 
 /** With `-json` govc prints a fault without its type. */

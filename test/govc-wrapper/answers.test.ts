@@ -181,7 +181,8 @@ const FAILURES: readonly (readonly [stderr: string, kind: string, isRetryable: b
   ["/x/govc: default network resolves to multiple instances, please specify", "ambiguous", false],
   ['/x/govc: Post "https://h/sdk": dial tcp 127.0.0.1:1: connect: connection refused', "unreachable", true],
   ['/x/govc: Post "https://h/sdk": dial tcp: lookup h on 127.0.0.1:53: no such host', "unreachable", true],
-  ['/x/govc: Post "https://h/sdk": EOF', "unreachable", true],
+  ['/x/govc: Post "https://h/sdk": EOF', "unknown outcome", true],
+  ['/x/govc: Post "https://h/sdk": read tcp 127.0.0.1:1: connection reset by peer', "unknown outcome", true],
   ["/x/govc: 503 Service Unavailable", "unreachable", true],
   [
     '/x/govc: Post "https://h/sdk": tls: failed to verify certificate: x509: certificate signed by unknown authority',
@@ -206,6 +207,12 @@ describe("a failure", () => {
     using fake = new FakeGovc({ "object.collect": answer });
     await using govc = await fake.open();
     await expect(govc.vm.info(VM)).rejects.toMatchObject({ kind: "not found", fault: "ManagedObjectNotFound" });
+  });
+
+  test("of a read by a connection that broke leaves nothing unknown", async () => {
+    using fake = new FakeGovc({ "object.collect": `echo 'govc: Post "https://h/sdk": EOF' >&2; exit 1` });
+    await using govc = await fake.open();
+    await expect(govc.vm.list()).rejects.toMatchObject({ kind: "unreachable" });
   });
 
   test("is told in the host's own sentence", async () => {

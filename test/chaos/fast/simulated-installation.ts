@@ -179,7 +179,7 @@ export class SimulatedInstallation {
     this.hosts.push({ ...plan, worker, dependencies });
     const poll = (queue: string, activities: object) => this.temporal.poll(queue, worker, activities as Activities);
     poll(hostQueueName(plan.id), createHostActivities(dependencies));
-    poll(WORKFLOW_QUEUE, createTemporalActivities({ client: this.#client() }));
+    poll(WORKFLOW_QUEUE, createTemporalActivities({ client: this.#client(), watchEveryMs: 15_000 }));
     // One process at a time has the store.
     if (position > 0) return;
     const { askRunOutcome } = dependencies;
@@ -208,7 +208,6 @@ export class SimulatedInstallation {
   /** As much of Temporal's client as activities use. */
   #client(): Client {
     const { temporal } = this;
-    const call = <T>(effect: () => T): Promise<T> => jobNow().process.call(effect);
     const handleOf = (workflowId: string) => ({
       describe: () =>
         call(() => {
@@ -229,6 +228,9 @@ export class SimulatedInstallation {
     return { workflow: { getHandle: handleOf, signalWithStart } } as unknown as Client;
   }
 }
+
+/** Of the process that is acting. */
+const call = <T>(effect: () => T): Promise<T> => jobNow().process.call(effect);
 
 /** With what activities take from the SDK's own context. */
 function runAttempt(process: SimulatedProcess, context: StepContext, work: () => Promise<unknown>): Promise<unknown> {

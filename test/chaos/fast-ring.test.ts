@@ -1,0 +1,97 @@
+/**
+ * The fast ring: the product's own workflows, activities, fence, reaper and ledger in a simulated world, over a thousand
+ * seeded schedules of what can go wrong, and the invariants after each. A schedule that breaks one is shrunk, and printed
+ * with the line that plays it again. See `docs/chaos.md`.
+ *
+ * `CHAOS_SEED=<seed>` takes other schedules, `CHAOS_SEED=<seed>:<path>` plays one; `CHAOS_SCHEDULES=<n>` takes more.
+ */
+
+import * as fc from "fast-check";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type * as timing from "#activities/timing";
+import { timeoutSignal, VisibleDate } from "#test/chaos/fast/edges";
+import { RingFigures } from "#test/chaos/fast/figures";
+import { violationsOf } from "#test/chaos/fast/invariants";
+import { anySchedule, FAULT_KINDS } from "#test/chaos/fast/schedule";
+import type { Schedule } from "#test/chaos/fast/schedule";
+import { visibleClock } from "#test/chaos/fast/simulation";
+import { World } from "#test/chaos/fast/world";
+
+await vi.hoisted(async () => {
+  // The SDK's workflow runtime takes it from there, as its sandbox has it.
+  Object.assign(globalThis, { AsyncLocalStorage: (await import("node:async_hooks")).AsyncLocalStorage });
+});
+vi.mock("node:fs/promises", async () => (await import("#test/chaos/fast/edges")).diskCalls);
+vi.mock("node:zlib", async () => (await import("#test/chaos/fast/edges")).packing);
+vi.mock("p-retry", async () => ({ default: (await import("#test/chaos/fast/edges")).pRetry }));
+vi.mock("#activities/process-identity", async () => (await import("#test/chaos/fast/edges")).processIdentity);
+vi.mock("#activities/timing", async (original) => {
+  const actual = await original<typeof timing>();
+  const { simulatedTiming } = await import("#test/chaos/fast/edges");
+  return { ...actual, ...simulatedTiming(actual.LateAnswerError) };
+});
+
+/** Always the same in CI, so that nobody's change meets a schedule that no other has met; nightly runs take their own. */
+const [seed = 2018, ...path] = (process.env["CHAOS_SEED"] ?? "2018").split(":").map(Number);
+const SCHEDULES = Number(process.env["CHAOS_SCHEDULES"] ?? 1000);
+const LINE_LIMIT = 400;
+
+const figures = new RingFigures();
+
+beforeAll(() => {
+  vi.stubGlobal("Date", VisibleDate);
+  vi.stubGlobal("setInterval", () => 0);
+  vi.stubGlobal("setImmediate", queueMicrotask);
+  vi.spyOn(performance, "now").mockImplementation(() => visibleClock.monotonicMs);
+  vi.spyOn(AbortSignal, "timeout").mockImplementation(timeoutSignal);
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+});
+afterAll(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+test("every schedule ends as promised", { timeout: 600_000 }, async () => {
+  const property = fc.asyncProperty(anySchedule, async (schedule) => {
+    const world = await new World(schedule).play();
+    figures.add(world);
+    return violationsOf(world).length === 0;
+  });
+  const numRuns = path.length > 0 ? 1 : SCHEDULES;
+  const outcome = await fc.check(property, { seed, numRuns, ...(path.length > 0 && { path: path.join(":") }) });
+  process.stdout.write(`fast ring, CHAOS_SEED=${seed}: ${figures.summary}\n`);
+  const [schedule] = outcome.counterexample ?? [];
+  expect(schedule && (await explain(schedule, `${seed}:${outcome.counterexamplePath}`))).toBeUndefined();
+});
+
+const isWholeRing = path.length === 0 && SCHEDULES >= 1000;
+
+test.runIf(isWholeRing).for(FAULT_KINDS)("%s: that fault met somebody", (kind) => {
+  expect(figures.fired.get(kind)).toBeGreaterThan(10);
+});
+
+test.runIf(isWholeRing)("hosts were contested, histories moved, and runs ended in every way", () => {
+  expect(figures.contested).toBeGreaterThan(100);
+  expect(figures.continuedAsNew).toBeGreaterThan(100);
+  expect([...figures.endings.keys()].sort()).toEqual(["CANCELLED", "FAILED", "INVALID", "VALID"]);
+  expect(figures.overlaps).toBe(0);
+});
+
+test("a schedule that is played twice goes the same way", async () => {
+  for (const schedule of fc.sample(anySchedule, { seed, numRuns: 3 })) {
+    const first = await new World(schedule).play();
+    const second = await new World(schedule).play();
+    expect(second.sim.trace).toEqual(first.sim.trace);
+  }
+});
+
+/** What was broken, how to see it again, and what happened. */
+async function explain(schedule: Schedule, replay: string): Promise<string> {
+  const world = await new World(schedule).play();
+  return [
+    ...violationsOf(world),
+    `again: CHAOS_SEED=${replay} npx vitest run --project fast test/chaos/fast-ring.test.ts`,
+    JSON.stringify(schedule),
+    ...world.sim.trace.slice(0, LINE_LIMIT),
+  ].join("\n");
+}

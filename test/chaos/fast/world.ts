@@ -1,0 +1,387 @@
+/** One schedule, played to its end: a world is made, faults come, an operator mends what operators mend, all is looked at. */
+
+import { packPlan } from "#model/packed-plan";
+import type { Plan } from "#model/plan";
+import { LABEL, runIdOfWorkflow, runWorkflowId, sweepIdOf, sweepWorkflowId } from "#model/ids";
+import { pastAttemptOf } from "#model/run-row";
+import type { SweepPin } from "#model/sweep-pin";
+import { workLeft } from "#model/sweep-work";
+import { resetEdges, writeDecoyFile } from "#test/chaos/fast/edges";
+import { QueueOracle } from "#test/chaos/fast/queue-oracle";
+import type { Fault, FaultKind, Schedule, SweepPlan } from "#test/chaos/fast/schedule";
+import { SimulatedInstallation } from "#test/chaos/fast/simulated-installation";
+import { SimulatedMachine } from "#test/chaos/fast/simulated-machine";
+import type { Container, MachineWorld, Overlap, RunFacts, SimulatedEngine } from "#test/chaos/fast/simulated-machine";
+import type { SimulatedProcess } from "#test/chaos/fast/simulated-process";
+import { Simulation } from "#test/chaos/fast/simulation";
+import { samplePlan, sampleEnvironment } from "#test/support/sample-plan";
+import { sampleRun } from "#test/support/sample-run";
+import type { ResumedSweep } from "#workflows/messages";
+
+const MAIN_SEC = 10;
+const DEADLINE_SEC = 100;
+/** Longer than any time limit of the product: then somebody waits for ever. */
+const PATIENCE_MS = 24 * 3600_000;
+/** What is promised after the last deadline, and a pass more. */
+const CLEAN_AFTER_MS = 5 * 60_000;
+const OPERATOR_LOOKS_EVERY_MS = 20_000;
+/** What was to come before a later event finds nobody any more. */
+const FAULTS_UNTIL_MS = 10 * 60_000;
+const RIVAL_RUN = "rival-p1-r1-a1";
+
+export interface PlayedSweep {
+  readonly sweepId: string;
+  readonly plan: Plan;
+  readonly schedule: SweepPlan;
+}
+
+export interface Decoy {
+  readonly engine: SimulatedEngine;
+  readonly container: Container;
+}
+
+/** A world after its schedule. */
+export class World implements MachineWorld {
+  readonly sim: Simulation;
+  readonly schedule: Schedule;
+  readonly runs = new Map<string, RunFacts>();
+  readonly overlaps: Overlap[] = [];
+  containersMade = 0;
+  readonly engines: SimulatedEngine[] = [];
+  readonly ours: SimulatedInstallation;
+  readonly rival: SimulatedInstallation | undefined;
+  readonly sweeps: PlayedSweep[];
+  readonly decoys: Decoy[] = [];
+  readonly decoyFiles: string[] = [];
+  readonly oracles: QueueOracle[] = [];
+  /** How often each kind of fault met somebody. */
+  readonly fired = new Map<FaultKind, number>();
+  isSettled = false;
+  #faults: Fault[];
+  /** How many faults have yet to end. */
+  #lasting = 0;
+  #hasLostHistory = false;
+
+  constructor(schedule: Schedule) {
+    this.schedule = schedule;
+    this.sim = new Simulation(schedule.seed);
+    this.#faults = schedule.faults.toSorted((a, b) => a.atEvent - b.atEvent);
+    const { hosts, hasRival, hasSpareWorker, continueAsNewAfter, skewsMs } = schedule;
+    const first = new SimulatedMachine(this.sim, "m1", this);
+    const second = hosts === "two machines" ? new SimulatedMachine(this.sim, "m2", this) : first;
+    this.engines.push(first.addEngine("e1"));
+    if (hosts !== "one") this.engines.push(second.addEngine("e2"));
+    const shared = { skewsMs, continueAsNewAfter };
+    const hostPlans = this.engines.map((engine, i) => ({ id: `h${i + 1}`, engine }));
+    this.ours = new SimulatedInstallation(this.sim, { name: "ours", hosts: hostPlans, hasSpareWorker, ...shared });
+    const rivalHosts = [{ id: "hx", engine: this.engines[0]! }];
+    this.rival = hasRival
+      ? new SimulatedInstallation(this.sim, { name: "rival", hosts: rivalHosts, hasSpareWorker: false, ...shared })
+      : undefined;
+    resetEdges([...this.ours.workers, ...(this.rival?.workers ?? [])]);
+    this.sweeps = schedule.sweeps.map((sweep, i) => ({
+      sweepId: `s${i + 1}`,
+      schedule: sweep,
+      plan: planOf(sweep, `h${Math.min(sweep.host + 1, hostPlans.length)}`),
+    }));
+    this.#plantDecoys();
+    for (const installation of this.installations) this.#watchQueues(installation);
+  }
+
+  get installations(): SimulatedInstallation[] {
+    return this.rival ? [this.ours, this.rival] : [this.ours];
+  }
+
+  domainOf(runId: string): string {
+    return runId === RIVAL_RUN ? "rival" : "ours";
+  }
+
+  async play(): Promise<this> {
+    for (const sweep of this.sweeps) {
+      this.sim.after(sweep.schedule.startsAtSec * 1000, () => this.#queueSweep(sweep));
+    }
+    if (this.rival) this.sim.after(10_000, () => this.#queueRival());
+    for (const installation of this.installations) installation.keepReaping();
+    this.sim.after(OPERATOR_LOOKS_EVERY_MS, () => this.#operate());
+    this.isSettled = await this.sim.run(() => {
+      this.#breakWhatIsDue();
+      return this.#isBroken || this.#isEverythingDone();
+    }, PATIENCE_MS);
+    if (this.isSettled && !this.#isBroken) await this.sim.run(() => false, DEADLINE_SEC * 1000 + CLEAN_AFTER_MS);
+    return this;
+  }
+
+  get #isBroken(): boolean {
+    return this.installations.some(({ temporal }) => temporal.workflowTaskFailure !== undefined);
+  }
+
+  /** What a sweep has yet to measure, by its rows. */
+  workLeftOf({ sweepId, plan }: PlayedSweep): number {
+    const past = this.ours.store.listRuns(sweepId).map((row) => pastAttemptOf(row));
+    return workLeft(plan.runs, past, plan.spec.attempts).length;
+  }
+
+  #isEverythingDone(): boolean {
+    if (this.#lasting > 0) return false;
+    if (!this.installations.every(isIdle)) return false;
+    const begun = this.sweeps.every(({ sweepId }) => this.ours.store.findSweep(sweepId) !== undefined);
+    const isRivalDone = this.rival === undefined || this.rival.store.hasRun(RIVAL_RUN);
+    return begun && isRivalDone && this.sweeps.every((sweep) => this.workLeftOf(sweep) === 0);
+  }
+
+  // Who asks.
+
+  #queueSweep({ sweepId, plan, schedule: { priority } }: PlayedSweep, resumed?: ResumedSweep): void {
+    const input = { sweepId, plan: packPlan(plan), sourceSha: "", priority, ...(resumed && { resumed }) };
+    if (!this.ours.temporal.isUp) return;
+    if (this.ours.temporal.start("sweepWorkflow", sweepWorkflowId(sweepId), [input])) {
+      this.sim.tell("operator", resumed ? `resumes ${sweepId}` : `queues ${sweepId}`);
+    }
+  }
+
+  #queueRival(): void {
+    if (!this.rival?.temporal.isUp || this.rival.store.hasRun(RIVAL_RUN)) return;
+    const environment = { name: "on-hx", host: "hx" };
+    const run = sampleRun({
+      runId: RIVAL_RUN,
+      sweepId: sweepIdOf(RIVAL_RUN),
+      environment,
+      point: { environment: "on-hx", durationSec: MAIN_SEC, ratePerMin: 30, aggregation: 10 },
+      deadlineSec: DEADLINE_SEC,
+    });
+    this.rival.temporal.start("benchmarkRunWorkflow", runWorkflowId(RIVAL_RUN), [
+      { run, ...(this.runs.has(RIVAL_RUN) && { earlier: "unknown" }) },
+    ]);
+  }
+
+  /** Starts again what is dead, takes up again what has ended half-way, lets go on what is paused. */
+  #operate(): void {
+    this.sim.after(OPERATOR_LOOKS_EVERY_MS, () => this.#operate());
+    if (this.sim.elapsedMs > FAULTS_UNTIL_MS) this.#faults = [];
+    if (this.#lasting > 0 || this.#faults.length > 0) return;
+    const { temporal, store } = this.ours;
+    for (const sweep of this.sweeps) {
+      const { sweepId } = sweep;
+      const workflowId = sweepWorkflowId(sweepId);
+      if (temporal.isRunning(workflowId)) {
+        if (store.findSweep(sweepId)?.status === "PAUSED") temporal.update(workflowId, "resumeSweep");
+        continue;
+      }
+      const record = store.findSweep(sweepId);
+      if (record === undefined) this.#queueSweep(sweep);
+      else if (this.workLeftOf(sweep) > 0) {
+        const { environments } = JSON.parse(record.pinJson ?? "{}") as SweepPin;
+        this.#queueSweep(sweep, { startedAt: record.startedAt, environments });
+      }
+    }
+    this.#queueRival();
+  }
+
+  // What goes wrong.
+
+  #breakWhatIsDue(): void {
+    const [next] = this.#faults;
+    if (next === undefined || this.sim.eventsDone < next.atEvent) return;
+    this.#faults = this.#faults.slice(1);
+    const hasMet = this.#break(next);
+    if (hasMet) this.fired.set(next.kind, (this.fired.get(next.kind) ?? 0) + 1);
+  }
+
+  /** @returns Whether there was anybody to meet. */
+  #break({ kind, victim, lastsSec }: Fault): boolean {
+    const installation = pick(this.installations, victim)!;
+    const { temporal } = installation;
+    const worker = pick(
+      installation.workers.filter(({ canAct }) => canAct),
+      victim,
+    );
+    const engine = pick(this.engines, victim)!;
+    const nodes = [...engine.containers.values()].filter(({ node }) => node?.state.state === "running");
+    const node = pick(nodes, victim);
+    const runs = temporal.runningIds().filter((id) => id.startsWith("run-"));
+    const sweeps = temporal.runningIds().filter((id) => id.startsWith("sweep-"));
+    const queues = temporal.runningIds().filter((id) => id.startsWith("host-"));
+    const tell = (what: string) => this.sim.tell("FAULT", `${kind}: ${what}`);
+    const lasting = (end: () => void) => {
+      this.#lasting += 1;
+      this.sim.after(lastsSec * 1000, () => {
+        this.#lasting -= 1;
+        end();
+      });
+      return true;
+    };
+    const ask = (id: string | undefined, what: (id: string) => void): boolean => {
+      if (id === undefined || !temporal.isUp) return false;
+      tell(id);
+      what(id);
+      return true;
+    };
+
+    switch (kind) {
+      case "worker killed":
+        return worker !== undefined && this.#kill(installation, worker, lasting, tell);
+      case "worker stands still": {
+        if (worker === undefined) return false;
+        tell(`${worker.name} for ${lastsSec} s`);
+        worker.stall();
+        temporal.missed(worker);
+        return lasting(() => {
+          worker.goOn();
+          temporal.dispatch();
+        });
+      }
+      case "server down":
+      case "history lost": {
+        if (!temporal.isUp) return false;
+        tell(`${temporal.name} for ${lastsSec} s`);
+        temporal.goDown();
+        if (kind === "history lost") this.#loseHistory(installation);
+        return lasting(() => temporal.comeUp());
+      }
+      case "run terminated":
+        return ask(pick(runs, victim), (id) => temporal.terminate(id));
+      case "sweep terminated":
+        return ask(pick(sweeps, victim), (id) => temporal.terminate(id));
+      case "queue terminated":
+        return ask(pick(queues, victim), (id) => temporal.terminate(id));
+      case "run cancelled":
+        return ask(pick(runs, victim), (id) => temporal.cancel(id));
+      case "sweep cancelled":
+        return ask(pick(sweeps, victim), (id) => temporal.cancel(id));
+      case "sweep paused":
+        return ask(pick(sweeps, victim), (id) => temporal.update(id, "pauseSweep"));
+      case "node killed":
+        if (node) engine.endNode(node, 137, "killed");
+        return node !== undefined;
+      case "node removed":
+        if (node) engine.removeBehindBack(node);
+        return node !== undefined;
+      case "node paused": {
+        if (node === undefined) return false;
+        tell(`${node.name} for ${lastsSec} s`);
+        engine.pause(node, lastsSec * 1000);
+        return lasting(() => engine.unpause(node));
+      }
+      case "engine away":
+      case "engine restarted": {
+        if (!engine.isUp) return false;
+        tell(`${engine.id} for ${lastsSec} s`);
+        if (kind === "engine restarted") engine.restart();
+        engine.isUp = false;
+        return lasting(() => {
+          engine.isUp = true;
+        });
+      }
+      case "engine stumbles":
+        tell(engine.id);
+        engine.stumbles += 1 + (victim % 4);
+        return true;
+      case "reaper by hand":
+      case "two reapers at once":
+      case "reaper killed": {
+        const hostId = pick(installation.hosts, victim)?.id ?? "";
+        tell(hostId);
+        const reapers = [installation.reapByCommand(hostId, this.#hasLostHistory)];
+        if (kind === "two reapers at once") reapers.push(installation.reapByCommand(hostId, this.#hasLostHistory));
+        if (kind === "reaper killed") this.sim.after(victim * 40, () => reapers[0]?.kill());
+        return true;
+      }
+    }
+  }
+
+  #kill(
+    installation: SimulatedInstallation,
+    worker: SimulatedProcess,
+    lasting: (end: () => void) => boolean,
+    tell: (what: string) => void,
+  ): boolean {
+    tell(worker.name);
+    worker.kill();
+    installation.temporal.missed(worker);
+    return lasting(() => installation.startWorker(worker));
+  }
+
+  #loseHistory({ temporal, name }: SimulatedInstallation): void {
+    this.#hasLostHistory = true;
+    temporal.loseEverything();
+    for (const oracle of this.#oraclesOf.get(name) ?? []) oracle.forget();
+  }
+
+  // Who looks.
+
+  readonly #oraclesOf = new Map<string, QueueOracle[]>();
+
+  #watchQueues({ name, temporal, hosts }: SimulatedInstallation): void {
+    const ids = new Set(hosts.map(({ id }) => id));
+    const oracles = [...ids].map(
+      (id) =>
+        new QueueOracle(id, {
+          isRunning: (workflowId) => temporal.isRunning(workflowId),
+          occupies: (workflowId) => this.#hasNodes(runIdOfWorkflow(workflowId)),
+        }),
+    );
+    this.#oraclesOf.set(name, oracles);
+    this.oracles.push(...oracles);
+    temporal.onTask = (task) => oracles.forEach((oracle) => oracle.onTask(task));
+    temporal.onClosed = (workflowId, status) => oracles.forEach((oracle) => oracle.onClosed(workflowId, status));
+  }
+
+  #hasNodes(runId: string): boolean {
+    return this.engines.some((engine) => engine.nodesOf(runId).length > 0 || engine.networks.has(`network-${runId}`));
+  }
+
+  /** What looks like ours and is not, and what is ours by name only. */
+  #plantDecoys(): void {
+    const [engine] = this.engines;
+    if (engine === undefined) return;
+    const past = "2020-01-01T00:00:00.000Z";
+    const labels: Readonly<Record<string, string>>[] = [
+      {},
+      { [LABEL.run]: "s1-p1-r1-a1", [LABEL.host]: "elsewhere", [LABEL.deadline]: past },
+      { [LABEL.run]: "not a run", [LABEL.host]: "h1", [LABEL.deadline]: past },
+      { [LABEL.run]: "s1-p1-r1-a1", [LABEL.deadline]: past },
+      { "meshbench.running": "s1-p1-r1-a1", host: "h1" },
+    ];
+    for (const [i, some] of labels.entries()) {
+      const container = { id: `decoy-${i}`, name: `s1-p1-r1-a1-n1-${i}`, labels: some };
+      engine.containers.set(container.name, container);
+      this.decoys.push({ engine, container });
+    }
+    for (const path of ["/m1/locks/readme.txt", "/m1/ours/h1/spool/notes"]) {
+      writeDecoyFile(path, "not ours");
+      this.decoyFiles.push(path);
+    }
+  }
+}
+
+/** But for the reaper's schedule, which never ends. */
+const isIdle = ({ temporal }: SimulatedInstallation): boolean =>
+  temporal.isUp && temporal.runningIds().every((id) => id.startsWith("reap-"));
+
+const pick = <T>(items: readonly T[], victim: number): T | undefined => items[victim % Math.max(1, items.length)];
+
+function planOf({ modes, repetitions, keepsFailed, isInterleaved }: SweepPlan, host: string): Plan {
+  const plan = samplePlan({
+    host,
+    environments: [sampleEnvironment(host)],
+    repetitions,
+    order: isInterleaved ? "interleaved" : "declared",
+    keep: keepsFailed ? "on-failure" : "never",
+    deadlineSec: DEADLINE_SEC,
+    factors: {
+      mode: modes === 1 ? ["replicated"] : ["replicated", "baseline"],
+      nodes: [2],
+      rate: [30],
+      aggregation: [10],
+      durationSec: [MAIN_SEC],
+      engine: ["innodb"],
+      client: ["batched"],
+      release: ["agreed"],
+      resolve: ["addresses"],
+      phase: ["aligned"],
+      cpus: [],
+      memoryMib: [],
+    },
+  });
+  return plan;
+}

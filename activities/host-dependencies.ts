@@ -56,7 +56,7 @@ export interface HostDependencies extends ReapedHost {
   readonly currentContext: () => StepContext;
   readonly timing: StepTiming;
   readonly guards: HostGuards;
-  /** Absent where no engine could run the image. @throws {BenchError} `image`, `protocol`. */
+  /** Absent where no engine could run the image. @throws {BenchError} `image`. */
   readonly buildImage?: ((input: { sha: string; archive: string }) => Promise<{ image: string }>) | undefined;
 }
 

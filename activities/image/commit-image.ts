@@ -4,7 +4,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { Readable } from "node:stream";
@@ -13,7 +13,6 @@ import { promisify } from "node:util";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
 import { BenchError } from "#model/errors";
-import { PROTOCOL_VERSION } from "#model/node-protocol";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 const BUILD_SCRIPT = join(CHECKOUT, "infra", "node-image", "build.ts");
@@ -25,7 +24,7 @@ const PASSED_ON = ["PATH", "HOME", "MESHBENCH_HOME", "XDG_CACHE_HOME"] as const;
  * @param archive - Gzipped tar, base64, of `GithubActivities.fetchSource`.
  * @param dockerEndpoint - Of the engine that gets the image.
  * @returns The engine's id of the image.
- * @throws {BenchError} `image` where it cannot be built; `protocol` where this worker does not understand its program.
+ * @throws {BenchError} `image` where it cannot be built, or this worker would not understand its program.
  */
 export async function buildCommitImage(
   { sha, archive }: { sha: string; archive: string },
@@ -34,8 +33,6 @@ export async function buildCommitImage(
   const source = await mkdtemp(join(tmpdir(), "meshbench-commit-"));
   try {
     await unpackSource(archive, source);
-    await borrowPackages(source);
-    requireProtocol(await readProtocol(source), sha);
     return { image: await build(source, sha, dockerEndpoint) };
   } finally {
     await rm(source, { recursive: true, force: true });
@@ -55,25 +52,6 @@ async function unpackSource(archive: string, target: string): Promise<void> {
     await mkdir(dirname(join(target, path)), { recursive: true });
     await writeFile(join(target, path), await buffer(entry));
   }
-}
-
-/** Import paths and packages are this version's, whatever the commit's package.json says. */
-async function borrowPackages(source: string): Promise<void> {
-  await cp(join(CHECKOUT, "package.json"), join(source, "package.json"));
-  await symlink(join(CHECKOUT, "node_modules"), join(source, "node_modules"));
-}
-
-/** Read, not run. */
-async function readProtocol(source: string): Promise<number | undefined> {
-  const text = await readFile(join(source, "model", "node-protocol.ts"), "utf8").catch(() => "");
-  const version = /export const PROTOCOL_VERSION = (\d{1,6});/.exec(text)?.[1];
-  return version === undefined ? undefined : Number(version);
-}
-
-function requireProtocol(found: number | undefined, sha: string): void {
-  if (found === PROTOCOL_VERSION) return;
-  const said = found === undefined ? "names no protocol version" : `speaks protocol ${found}`;
-  throw new BenchError("protocol", `commit ${sha} ${said}; this worker speaks ${PROTOCOL_VERSION}`);
 }
 
 async function build(source: string, sha: string, dockerEndpoint: string): Promise<string> {

@@ -1,6 +1,7 @@
 /** Which node image belongs to this checkout: its tag is a digest of everything that goes into it. */
 
 import { createHash } from "node:crypto";
+import { realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
@@ -97,11 +98,13 @@ export function digestOf(parts: Readonly<Record<string, string | Uint8Array>>): 
  * the runtime to hold in memory, and stack traces still say where.
  */
 function bundleNodeProgram(checkout: string): Uint8Array {
-  const { outputFiles } = buildSync({
+  const { outputFiles, metafile } = buildSync({
     entryPoints: [join(checkout, "node", "main.ts")],
     // Paths in the output are relative to this: every checkout gives the same bytes.
     absWorkingDir: checkout,
+    preserveSymlinks: true,
     bundle: true,
+    metafile: true,
     write: false,
     platform: "node",
     format: "esm",
@@ -114,7 +117,16 @@ function bundleNodeProgram(checkout: string): Uint8Array {
   });
   const [file] = outputFiles;
   if (file === undefined) throw new Error("esbuild made nothing of node/main.ts");
+  requireOwnFiles(checkout, Object.keys(metafile.inputs));
   return file.contents;
+}
+
+/** A program of somebody else's could import any file of this machine, and carry it out in the image. */
+function requireOwnFiles(checkout: string, inputs: readonly string[]): void {
+  const packages = realpathSync(join(checkout, "node_modules"));
+  const isOwn = (path: string) => [realpathSync(checkout), packages].some((root) => path.startsWith(`${root}/`));
+  const foreign = inputs.map((input) => realpathSync(join(checkout, input))).find((path) => !isOwn(path));
+  if (foreign !== undefined) throw new Error("the node program imports a file from outside its checkout");
 }
 
 async function readRecipe(checkout: string, names: readonly string[]): Promise<Record<string, Uint8Array>> {

@@ -20,6 +20,7 @@ import type { Consent } from "#infra/console/consent";
 import { Steps } from "#infra/console/steps";
 import { askEngine } from "#infra/engine/engine";
 import { requireSameEngine } from "#infra/engine/same-engine";
+import { withForeignSource } from "#infra/node-image/foreign-source";
 import { type ImageDescription, nodeLayers, packImage } from "#infra/node-image/layers";
 import { readNodeFiles } from "#infra/node-image/node-files";
 import { ensureRootfs } from "#infra/node-image/rootfs";
@@ -38,12 +39,14 @@ export interface BuiltImage {
 }
 
 /** Safe to repeat, and in parallel: an image of the same inputs is not built again. */
-export async function ensureNodeImage(steps: Steps = new Steps(), source?: string): Promise<BuiltImage> {
+export async function ensureNodeImage(steps: Steps = new Steps()): Promise<BuiltImage> {
+  return ensureImageOf(await readNodeImageInputs(), steps);
+}
+
+async function ensureImageOf(inputs: NodeImageInputs, steps: Steps): Promise<BuiltImage> {
   const endpoint = resolveDockerEndpoint();
   await askEngine(endpoint);
   const docker = new Docker(endpoint.options);
-  const inputs = await readNodeImageInputs(source);
-  if (source !== undefined) await requireOwnDebianTree(inputs);
   const kept = await findImage(docker, inputs);
   if (kept !== undefined) return { tag: inputs.tag, digest: kept, built: false };
 
@@ -52,16 +55,6 @@ export async function ensureNodeImage(steps: Steps = new Steps(), source?: strin
   const digest = await findImage(docker, inputs);
   if (digest === undefined) throw new Error(`the engine took ${inputs.tag}, but does not have it`);
   return { tag: inputs.tag, digest, built: true };
-}
-
-/** Making another one means running what the source says, and fetching packages. */
-async function requireOwnDebianTree({ rootfsDigest }: NodeImageInputs): Promise<void> {
-  const own = await readNodeImageInputs();
-  if (rootfsDigest === own.rootfsDigest) return;
-  throw new UnavailableError(
-    "the source changes what the Debian tree is made of",
-    "build its image on a machine of its own, and name that: image=NAME@sha256:…",
-  );
 }
 
 async function makeParts(inputs: NodeImageInputs, docker: Docker, steps: Steps): Promise<ImageDescription> {
@@ -133,10 +126,16 @@ async function make(kind: "docker" | "process" | VmDiskKind, consent: Consent, s
 }
 
 async function makeNodeImage(source?: string): Promise<Made> {
-  // What the worker has built for a commit goes to the engine that it names.
-  if (source === undefined) requireSameEngine(locateInstallation());
-  const { tag, digest, built } = await ensureNodeImage(new Steps(), source);
+  const { tag, digest, built } =
+    source === undefined
+      ? await makeOwnImage()
+      : await withForeignSource(source, (inputs) => ensureImageOf(inputs, new Steps()));
   return { shown: { tag, digest }, built };
+}
+
+function makeOwnImage(): Promise<BuiltImage> {
+  requireSameEngine(locateInstallation());
+  return ensureNodeImage();
 }
 
 async function makeNodeTree(): Promise<Made> {

@@ -19,5 +19,26 @@ export function githubCommand(): Command {
       const { submitOrder } = await import("#cli/github/submit");
       await submitOrder(process.env["MESHBENCH_ORDER"] ?? "", json);
     });
+  github
+    .command("sweep")
+    .description("queue this job's sweep or attach to it, follow it, write its report: MESHBENCH_SPEC, _SET, _SOURCE")
+    .action(async () => {
+      const { runJobSweep } = await import("#cli/github/job-sweep");
+      process.exitCode = await runJobSweep();
+    });
+  github
+    .command("cancel")
+    .description("cancel this job's sweep, where it is under way")
+    .action(async () => {
+      const { cancelJobSweep } = await import("#cli/github/job-sweep");
+      await cancelJobSweep();
+    });
+  github
+    .command("resume")
+    .description("take up a sweep, or all that were interrupted: MESHBENCH_SWEEP")
+    .action(async () => {
+      const { resumeInterrupted } = await import("#cli/github/resume-interrupted");
+      process.exitCode = await resumeInterrupted(process.env["MESHBENCH_SWEEP"] ?? "");
+    });
   return github;
 }

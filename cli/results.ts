@@ -15,9 +15,16 @@ export interface SweepResults extends SweepRows {
   readonly evidence: readonly RunEvidence[];
 }
 
-/** Newest first. Says why where results may be elsewhere, and cannot be read. */
-export async function listSweeps(): Promise<readonly SweepOverview[]> {
-  return (await ask({ about: "sweeps" }, ({ message }) => note(`nothing is kept here, and ${message}`))) ?? [];
+type OnNoStore = (why: UnavailableError) => void;
+
+/**
+ * Newest first.
+ * @param onNoStore - Hears why where results may be elsewhere, and cannot be read; a note unless given.
+ */
+export async function listSweeps(
+  onNoStore: OnNoStore = ({ message }) => note(`nothing is kept here, and ${message}`),
+): Promise<readonly SweepOverview[]> {
+  return (await ask({ about: "sweeps" }, onNoStore)) ?? [];
 }
 
 /** @returns `undefined` where the store knows no such sweep, or this machine knows of no store. */
@@ -63,7 +70,7 @@ export const noSuchSweep = (sweepId: string): InputError =>
  */
 async function ask<Question extends ResultsQuestion>(
   question: Question,
-  onNoStore: (why: UnavailableError) => void = () => {},
+  onNoStore: OnNoStore = () => {},
 ): Promise<AnswerTo<Question> | undefined> {
   const answer = await askResultsHere(question);
   if (answer !== undefined) return answer;

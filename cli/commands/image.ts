@@ -1,4 +1,4 @@
-/** `meshbench image build`: the root filesystem that nodes run, made by infra/node-image/. */
+/** `meshbench image build` and `prune`: the root filesystems that nodes run, made by infra/node-image/. */
 
 import { Command, Option } from "commander";
 import { runInfraScript, toFlags } from "#cli/infra-script";
@@ -20,6 +20,14 @@ export function imageCommand(): Command {
     )
     .action(async (options: { for: string; yes?: boolean; json?: boolean }) =>
       runInfraScript("node-image/build", toFlags({ ...options, for: [options.for] })),
+    );
+  image
+    .command("prune")
+    .description("remove node images that neither this version nor an unfinished sweep needs")
+    .option("--dry-run", "only say what would be removed")
+    .option("--json", "print {dry_run, removed}")
+    .action(async ({ dryRun, json }: { dryRun?: boolean; json?: boolean }) =>
+      runInfraScript("node-image/prune", toFlags({ "dry-run": dryRun, json })),
     );
   return image;
 }

@@ -3,6 +3,7 @@
 
 import { Command, CommanderError } from "commander";
 import { cancelCommand } from "#cli/commands/cancel";
+import { collectCommand } from "#cli/commands/collect";
 import { compareCommand } from "#cli/commands/compare";
 import { doctorCommand } from "#cli/commands/doctor";
 import { downCommand } from "#cli/commands/down";
@@ -59,6 +60,7 @@ for (const command of [
   resumeCommand(),
   cancelCommand(),
   logsCommand(),
+  collectCommand(),
   reportCommand(),
   compareCommand(),
   exportCommand(),

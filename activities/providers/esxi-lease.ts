@@ -40,21 +40,17 @@ export class EsxiLease implements EngineFence {
   async take(claim: FenceClaim, signal: AbortSignal): Promise<FenceHolder | undefined> {
     const name = claimNameOf(claim);
     const before = await this.#names();
-    if (before.includes(`${name}${HELD}`) && before.includes(name)) return undefined;
-    const early = this.#othersThan(claim.token, before);
-    if (early.current[0]) {
-      await this.#remove(namesOf(claim.token, before));
-      return early.current[0];
-    }
+    if (before.includes(name) && before.includes(`${name}${HELD}`)) return undefined;
+    // Whoever has the host keeps it over a new deadline: those who come meanwhile withdraw.
+    const isHeld = this.#isHeldBy(claim.token, before);
+    const [early] = isHeld ? [] : this.#othersThan(claim.token, before).current;
+    if (early) return this.#withdraw(claim, before, early);
     signal.throwIfAborted();
     await this.#make(name);
     const names = await this.#names();
     const { current, stale } = this.#othersThan(claim.token, names);
-    if (current[0] || signal.aborted) {
-      await this.#remove(namesOf(claim.token, names));
-      signal.throwIfAborted();
-      return current[0];
-    }
+    const [other] = isHeld ? [] : current;
+    if (other) return this.#withdraw(claim, names, other);
     await this.#make(`${name}${HELD}`);
     const outdated = namesOf(claim.token, names).filter((own) => !own.startsWith(name));
     await this.#remove([...outdated, ...stale.flatMap(({ token }) => namesOf(token, names))]);
@@ -66,12 +62,7 @@ export class EsxiLease implements EngineFence {
   }
 
   async holds(token: string): Promise<boolean> {
-    const names = await this.#names();
-    const now = this.#now().getTime();
-    return holdersIn(names).some(
-      (holder) =>
-        holder.token === token && names.includes(`${holder.name}${HELD}`) && Date.parse(holder.deadlineAt) > now,
-    );
+    return this.#isHeldBy(token, await this.#names());
   }
 
   async list(): Promise<FenceHolder[]> {
@@ -82,6 +73,19 @@ export class EsxiLease implements EngineFence {
     const names = await this.#names();
     const tokens = holdersIn(names).filter((holder) => holder.runId === runId);
     await this.#remove(tokens.flatMap(({ token }) => namesOf(token, names)));
+  }
+
+  #isHeldBy(token: string, names: readonly string[]): boolean {
+    const now = this.#now().getTime();
+    return holdersIn(names).some(
+      (holder) =>
+        holder.token === token && names.includes(`${holder.name}${HELD}`) && Date.parse(holder.deadlineAt) > now,
+    );
+  }
+
+  async #withdraw({ token }: FenceClaim, names: readonly string[], other: FenceHolder): Promise<FenceHolder> {
+    await this.#remove(namesOf(token, names));
+    return other;
   }
 
   #othersThan(token: string, names: readonly string[]): { current: FenceHolder[]; stale: FenceHolder[] } {

@@ -76,10 +76,10 @@ export class EsxiHarness implements ProviderHarness, AsyncDisposable {
   }
 
   /** One without a disk. */
-  async makeVm(name: string): Promise<VmInfo> {
+  async makeVm(name: string, annotation = ""): Promise<VmInfo> {
     const datastore = (await this.govc.datastore.list())[0]!.ref;
     const network = (await this.govc.inventory.networks()).find((one) => one.name === this.vcsim.network)!.ref;
-    await this.govc.vm.create({ name, cpus: 1, memoryMib: 64, guestId: "otherGuest", datastore, network });
+    await this.govc.vm.create({ name, cpus: 1, memoryMib: 64, guestId: "otherGuest", datastore, network, annotation });
     return (await this.govc.vm.find(name))!;
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LABEL } from "#model/ids";
 import { ChaosHarness } from "#test/chaos/support/chaos-harness";
@@ -23,7 +22,7 @@ async function startWaitingAtBarrier(name: string): Promise<ChaosSweep> {
   return sweep;
 }
 
-async function startMeasuring(name: string, durationSec = 20): Promise<ChaosSweep> {
+async function startMeasuring(name: string, durationSec: number): Promise<ChaosSweep> {
   const sweep = await chaos.startSweep(name, { nodes: NODES, durationSec, rest: ONE_ATTEMPT });
   await sweep.untilStep("main");
   return sweep;
@@ -38,7 +37,7 @@ async function startFinalising(name: string): Promise<ChaosSweep> {
   return sweep;
 }
 
-const START = { barrier: startWaitingAtBarrier, "main loop": startMeasuring, finalise: startFinalising } as const;
+const START = { barrier: startWaitingAtBarrier, finalise: startFinalising } as const;
 
 /** What the engine says of a node of the sweep's run. */
 const eventsOf = ({ runId }: ChaosSweep, index: number, action: string) =>
@@ -46,7 +45,7 @@ const eventsOf = ({ runId }: ChaosSweep, index: number, action: string) =>
     .ofNodes(chaos.installation.hostId, action)
     .filter(({ attributes }) => attributes[LABEL.run] === runId && attributes[LABEL.node] === String(index));
 
-test.for(["barrier", "main loop", "finalise"] as const)(
+test.for(["barrier", "finalise"] as const)(
   "F23: a node that is removed in the %s ends the run as lost within 10 s, and the others go",
   async (phase) => {
     const sweep = await START[phase]("f23");
@@ -71,20 +70,6 @@ test.for(["barrier", "finalise"] as const)(
     expect(await chaos.violations()).toEqual([]);
   },
 );
-
-test("F24: a node that is paused for 2 s is recorded as a gap, and the run is INVALID though its data is proven", async () => {
-  const sweep = await startMeasuring("f24-short", 10);
-  const node = await nodeOf(chaos, sweep, 2);
-  await node.pause();
-  await delay(2000);
-  await node.unpause();
-  sweep.faultIsOver();
-  const row = await brokenRow(sweep);
-  expect(eventsOf(sweep, 2, "unpause")).toHaveLength(1);
-  expect(row).toMatchObject({ status: "INVALID", consistent: true });
-  expect(Number(/^gap: the node's timer was silent for (\d+) ms.*node 2/.exec(row.reason)?.[1])).toBeGreaterThan(1900);
-  expect(await chaos.violations()).toEqual([]);
-});
 
 test("F24: a node that stays paused is unresponsive within 15 s", async () => {
   const sweep = await startMeasuring("f24-long", 60);

@@ -32,6 +32,8 @@ export const NODE_ENV = {
   heapTableMib: "MESHBENCH_HEAP_TABLE_MIB",
   /** `1`: databases look clients up (no skip-name-resolve). */
   reverseLookups: "MESHBENCH_REVERSE_LOOKUPS",
+  /** Addresses separated by commas: resolvers that are asked before the engine's own, which knows the peers. */
+  resolvers: "MESHBENCH_RESOLVERS",
 } as const;
 
 /**

@@ -13,6 +13,7 @@ import type { NodeVariables } from "#activities/providers/node-variables";
 import type { NodeSpec } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
 import { nodeHostname } from "#model/ids";
+import { NODE_ENV } from "#model/node-protocol";
 import type { RunSpec } from "#model/run";
 
 const MIB = 1024 * 1024;
@@ -51,7 +52,7 @@ function stableOptions(run: RunSpec, node: NodeSpec, network: RunNetwork): Conta
   return {
     Image: environment.imageDigest,
     Hostname: hostname,
-    Env: formatVariables(stableVariables(run, node)),
+    Env: formatVariables({ ...stableVariables(run, node), ...resolverVariable(run) }),
     Labels: {
       ...labelsOf({ runId, host: environment.host, deadlineAt: node.deadlineAt, nodeIndex: node.index }),
     },
@@ -63,6 +64,9 @@ function stableOptions(run: RunSpec, node: NodeSpec, network: RunNetwork): Conta
     },
   };
 }
+
+const resolverVariable = ({ environment: { dns } }: RunSpec): NodeVariables =>
+  dns ? { [NODE_ENV.resolvers]: dns.join(",") } : {};
 
 const formatVariables = (variables: NodeVariables): string[] =>
   Object.entries(variables).map(([name, value]) => `${name}=${value}`);
@@ -85,7 +89,8 @@ function hostConfig({ point, environment }: RunSpec, { sizing }: NodeSpec, netwo
     CapDrop: ["ALL"],
     CapAdd: [...NODE_CAPABILITIES],
     SecurityOpt: ["no-new-privileges:true"],
-    ReadonlyRootfs: true,
+    // Where a run has resolvers of its own, PID 1 puts them before Docker's in /etc/resolv.conf, which is writable with it.
+    ReadonlyRootfs: environment.dns === undefined,
     Tmpfs: { "/ram": `size=${ramDiskMib}m`, "/run": "size=16m,mode=0755", "/tmp": "size=64m,mode=1777" },
     LogConfig: { Type: "json-file", Config: { "max-size": "1m", "max-file": "2" } },
     RestartPolicy: { Name: "no" },

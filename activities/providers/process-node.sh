@@ -85,7 +85,7 @@ enter() {
   mount -t tmpfs -o nosuid,nodev,noexec,mode=0755,size=16m tmpfs "$root/run"
   mount -t tmpfs -o nosuid,nodev,noexec,mode=1777,size=64m tmpfs "$root/tmp"
   make_devices "$root/dev"
-  for file in hosts hostname resolv.conf; do mount --bind "$folder/$file" "$root/etc/$file" || exit 69; done
+  for file in hosts hostname nsswitch.conf resolv.conf; do mount --bind "$folder/$file" "$root/etc/$file" || exit 69; done
   echo "$hostname" >/proc/sys/kernel/hostname
   cd "$root"
   pivot_root . mnt

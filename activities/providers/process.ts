@@ -160,20 +160,33 @@ export class ProcessProvider implements NodeProvider {
   }
 }
 
-/** With resolvers of its own a node asks those for its peers; else their names are in its file of hosts. */
+/**
+ * Peers' names are in every node's file of hosts. A run's own resolvers are asked before it; where they are silent, the
+ * file answers, as Docker's resolver does for containers. Those of a database that looks its peers up know them or not.
+ */
 function filesOf({ point, environment }: RunSpec, nodeIndex: number, network: HostNetwork): NodeFiles {
-  const named = environment.dns ? [nodeIndex] : Array.from({ length: point.nodes }, (_, position) => position + 1);
+  const { dns } = environment;
+  const isReverse = point.resolve === "reverse";
+  const named = dns && isReverse ? [nodeIndex] : Array.from({ length: point.nodes }, (_, position) => position + 1);
   const hosts = [
     "127.0.0.1 localhost",
     ...named.map((index) => `${nodeAddress(network, index)} ${nodeHostname(index)}`),
     // What lookups cost is to be paid between nodes: the worker has a time limit, and asks again and again.
-    ...(point.resolve === "reverse" ? [`${gatewayAddress(network)} worker`] : []),
+    ...(isReverse ? [`${gatewayAddress(network)} worker`] : []),
   ];
-  const resolvers = (environment.dns ?? []).map((address) => `nameserver ${address}`);
+  const resolvers = (dns ?? []).map((address) => `nameserver ${address}`);
+  const hostsOrder = dns && !isReverse ? "dns [NOTFOUND=return] files" : "files dns";
   return {
     hosts: lines(hosts),
     hostname: lines([nodeHostname(nodeIndex)]),
-    "resolv.conf": lines(resolvers),
+    "resolv.conf": lines([...resolvers, "options attempts:1"]),
+    "nsswitch.conf": lines([
+      "passwd: files",
+      "group: files",
+      "shadow: files",
+      `hosts: ${hostsOrder}`,
+      "networks: files",
+    ]),
   };
 }
 

@@ -35,6 +35,16 @@ check_settings() {
   fi
 }
 
+# Docker's own resolver knows the peers, and would answer for them whatever the run's resolvers do: these come first.
+ask_resolvers() {
+  local others
+  [[ ${MESHBENCH_RESOLVERS-} ]] || return 0
+  require MESHBENCH_RESOLVERS '[0-9A-Fa-f.:]+(,[0-9A-Fa-f.:]+)*'
+  others=$(</etc/resolv.conf)
+  printf 'nameserver %s\n' ${MESHBENCH_RESOLVERS//,/ } >/etc/resolv.conf || refuse "cannot write /etc/resolv.conf"
+  printf '%s\n' "$others" >>/etc/resolv.conf
+}
+
 # as USER COMMAND…: becomes that command, without a way back to root.
 as() {
   local user=$1
@@ -164,5 +174,5 @@ supervise() {
 case ${1-} in
   database) start_database ;;
   touch) touch_ram ;;
-  *) check_settings && supervise ;;
+  *) check_settings && ask_resolvers && supervise ;;
 esac

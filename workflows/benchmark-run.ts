@@ -125,27 +125,26 @@ async function keepEvidence(run: RunSpec, parts: number): Promise<void> {
 /** What follows a run in every case. The host is given back first: a store that is away holds up no other run. */
 async function wrapUp(run: RunSpec, row: RunRow, lease: HostLease, journal: RunJournal): Promise<RunRow> {
   const isKept = run.keep === "on-failure" && (row.status === "FAILED" || row.status === "INVALID");
-  const teardownSec = lease.isGranted && !isKept ? await tearDown(run, journal) : null;
+  const teardown = lease.isGranted && !isKept ? await tearDown(run, journal) : undefined;
   if (isKept) upsertMemo({ [NODES_KEPT_MEMO]: true });
   await lease.release(isKept ? run.runId : undefined);
-  const finalRow = { ...row, teardown_s: teardownSec };
+  const finalRow = { ...row, teardown_s: teardown?.teardownSec ?? null };
   await storeActivities().saveRun({ row: finalRow });
   // Of what is left, the reaper closes the entry.
-  if (teardownSec !== null) await storeActivities().closeIntent({ runId: run.runId });
+  if (teardown !== undefined) await storeActivities().closeIntent({ runId: run.runId });
   journal.begin("recorded");
   upsertSearchAttributes([statusAttribute(row.status)]);
   return finalRow;
 }
 
-/** @returns Seconds, or `null` where it failed for good: then the host is not leased until it is proven clean. */
-async function tearDown(run: RunSpec, journal: RunJournal): Promise<number | null> {
+/** @returns `undefined` where it failed for good: then the host is not leased until it is proven clean. */
+async function tearDown(run: RunSpec, journal: RunJournal): Promise<{ teardownSec: number | null } | undefined> {
   journal.begin("teardown");
   try {
-    const { teardownSec } = await teardownActivities(run).destroyNodes({ runId: run.runId });
-    return teardownSec;
+    return await teardownActivities(run).destroyNodes({ runId: run.runId });
   } catch (error) {
     log.error("teardown failed; the host stays unleased until it is clean", { runId: run.runId, error });
-    return null;
+    return undefined;
   }
 }
 

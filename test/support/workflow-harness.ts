@@ -139,7 +139,11 @@ export class FakeHost {
         })),
       fetchEvidence: ({ runId, part }) => this.#step("fetchEvidence", runId, () => ({ data: `${runId} part ${part}` })),
       destroyNodes: ({ runId }) =>
-        this.#step("destroyNodes", runId, () => ({ removed: this.nodes.delete(runId) ? 1 : 0, teardownSec: 0.25 })),
+        this.#step("destroyNodes", runId, () => ({
+          removed: this.nodes.delete(runId) ? 1 : 0,
+          // As a real one: nobody measured a step that an earlier attempt began.
+          teardownSec: Context.current().info.attempt > 1 ? null : 0.25,
+        })),
       readNodeLogs: ({ runId }) => this.#step("readNodeLogs", runId, () => ({ text: "" })),
       proveHostClean: ({ host, keptRunIds, waitingRunIds = [] }) =>
         this.#step("proveHostClean", host, async () => {

@@ -138,6 +138,13 @@ describe.concurrent("a run", () => {
     expect(host.overlaps).toEqual([]);
   });
 
+  test("whose teardown takes a second attempt is crossed out in the ledger like any other", async () => {
+    const { host, run } = await newRun();
+    host.failNext("destroyNodes", new Error("the connection broke"), "after");
+    expect(await (await harness.startRun(run)).result()).toMatchObject({ status: "VALID", teardown_s: null });
+    expect(harness.store.openIntents.has(run.runId)).toBe(false);
+  });
+
   test("with keep: on-failure leaves a failed run's nodes until their deadline, and the host unleased", async () => {
     const { host, run } = await newRun({ keep: "on-failure", deadlineSec: 4 });
     host.failNext("followMainLoop", new BenchError("oom", "out of memory"));

@@ -15,6 +15,7 @@ import { runScript } from "#infra/console/script";
 import { Steps } from "#infra/console/steps";
 import { takeDown } from "#infra/down";
 import { ensureGovmomiTools } from "#infra/govmomi/tools";
+import { ensureVmDisk } from "#infra/node-image/vm-disk";
 import { ensureTemporalBinary } from "#infra/temporal/binary";
 import { ensureTestPrograms } from "#infra/test-packages";
 import { bringUp } from "#infra/up";
@@ -39,6 +40,7 @@ async function main(): Promise<number> {
     await bringUp(installation, { parts: ["engine", "image"], consent, steps });
     await ensureTestPrograms(steps, consent);
     await ensureTemporalBinary(installation, steps);
+    await ensureVmDisk("qemu", { cache: installation.cache, consent, steps });
     await ensureGovmomiTools(installation, steps);
     hasBegun = true;
     return await runVitest(process.argv.slice(2));

@@ -38,14 +38,11 @@ const SPARE_MIB = 32;
 const OVERHEAD = 1.08;
 /** The same for every build. */
 const FILESYSTEM_UUID = "6d657368-6265-4e63-8864-69736b000001";
-/** Programs that the build needs, and the Debian packages they are in. */
-const TOOLS: Readonly<Record<VmDiskKind, Readonly<Record<string, string>>>> = {
-  qemu: {
-    mmdebstrap: "mmdebstrap",
-    mke2fs: "e2fsprogs",
-    "qemu-img": "qemu-utils",
-    "qemu-system-x86_64": "qemu-system-x86",
-  },
+type Tools = Readonly<Record<string, string>>;
+
+/** Programs, and the Debian packages they are in. */
+const BUILD_TOOLS: Readonly<Record<VmDiskKind, Tools>> = {
+  qemu: { mmdebstrap: "mmdebstrap", mke2fs: "e2fsprogs", "qemu-img": "qemu-utils" },
   esxi: {
     mmdebstrap: "mmdebstrap",
     mke2fs: "e2fsprogs",
@@ -56,6 +53,11 @@ const TOOLS: Readonly<Record<VmDiskKind, Readonly<Record<string, string>>>> = {
     mcopy: "mtools",
   },
 };
+/** What boots a disk on the machine that it is on. */
+const RUN_TOOLS: Readonly<Record<VmDiskKind, Tools>> = {
+  qemu: { "qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils" },
+  esxi: {},
+};
 
 export interface BuiltVmDisk {
   readonly disk: VmDisk;
@@ -65,16 +67,17 @@ export interface BuiltVmDisk {
 
 /**
  * Safe to repeat, and in parallel: of two builds at once the first one counts.
- * @throws {UnavailableError} This is no place to build it: another system or architecture, no root, no packages.
+ * @throws {UnavailableError} This is no place for it: another system or architecture, no root, no packages.
  */
 export async function ensureVmDisk(
   kind: VmDiskKind,
   { cache, consent, steps }: { cache: string; consent: Consent; steps: Steps },
 ): Promise<BuiltVmDisk> {
+  requireBuildPlace();
   const inputs = await readVmDiskInputs(kind);
   const kept = await findVmDisk(cache, kind, inputs.id);
+  await requireTools({ ...RUN_TOOLS[kind], ...(!kept && BUILD_TOOLS[kind]) }, consent, steps);
   if (kept) return { disk: kept, built: false };
-  await requireTools(kind, consent, steps);
   await mkdir(vmDisksDir(cache), { recursive: true });
   const work = await mkdtemp(join(vmDisksDir(cache), "build-"));
   try {
@@ -88,15 +91,18 @@ export async function ensureVmDisk(
   return { disk, built: true };
 }
 
-async function requireTools(kind: VmDiskKind, consent: Consent, steps: Steps): Promise<void> {
-  const why = "VM disks are made from Debian packages.";
-  if (platform !== "linux" || arch !== "x64" || !isRoot()) {
-    throw new UnavailableError(`${why} That needs root on Linux, amd64`, "build it there: meshbench image build");
-  }
-  const missing = Object.entries(TOOLS[kind]).filter(([program]) => findProgram(program) === undefined);
+const WHY = "VM disks are made from Debian packages.";
+
+function requireBuildPlace(): void {
+  if (platform === "linux" && arch === "x64" && isRoot()) return;
+  throw new UnavailableError(`${WHY} That needs root on Linux, amd64`, "build it there: meshbench image build");
+}
+
+async function requireTools(tools: Tools, consent: Consent, steps: Steps): Promise<void> {
+  const missing = Object.entries(tools).filter(([program]) => findProgram(program) === undefined);
   if (missing.length === 0) return;
-  const packages = [...missing.map(([, name]) => name), "debian-archive-keyring"];
-  await installPackages(steps, consent, `${why} ${missing.map(([name]) => name).join(", ")} missing.`, packages);
+  const packages = [...new Set([...missing.map(([, name]) => name), "debian-archive-keyring"])];
+  await installPackages(steps, consent, `${WHY} ${missing.map(([name]) => name).join(", ")} missing.`, packages);
 }
 
 interface Workplace {

@@ -1,4 +1,76 @@
-import { describeProviderContract } from "#test/support/provider-contract";
-import { openQemuHarness } from "#test/support/qemu-harness";
+import { connect } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
+import { probeKvm } from "#activities/providers/qemu-accelerator";
+import { NODE_EXIT } from "#model/node-protocol";
+import type { NodeHandle } from "#model/run";
+import { describeProviderContract, HOST_SECRET, newRunId, nodeSpecs } from "#test/support/provider-contract";
+import { openQemuHarness, QEMU_ENVIRONMENT, requireVmDisk, VmHost } from "#test/support/qemu-harness";
+import { sampleRun } from "#test/support/sample-run";
 
 describeProviderContract("qemu", openQemuHarness);
+
+describe("qemu", () => {
+  const { signal } = new AbortController();
+  /** Emulated on a machine that others use, too. */
+  const BOOT = { timeout: 120_000, interval: 200 };
+  let host: VmHost;
+  const runIds: string[] = [];
+
+  beforeAll(async () => {
+    await requireVmDisk();
+    host = new VmHost();
+  });
+  afterEach(async () => {
+    for (const runId of runIds.splice(0)) await host.openProvider().destroyRun(runId);
+  });
+  afterAll(() => host[Symbol.dispose]());
+
+  test("boots a kernel of its own to an answering database and nothing else, and powers off at its deadline", async () => {
+    const provider = host.openProvider();
+    const environment = await provider.prepareEnvironment(QEMU_ENVIRONMENT);
+    expect(environment).toMatchObject({ isolation: "tcg", facts: { kernel: (await requireVmDisk()).kernel } });
+    const run = sampleRun({ runId: newRunId(), environment });
+    runIds.push(run.runId);
+    const [first, second] = nodeSpecs(run);
+    await provider.ensureRun(run, first!.deadlineAt, signal);
+    const soon = new Date(Date.now() + 5000).toISOString();
+    const node = await provider.ensureNode(run, first!, signal);
+    const shortLived = await provider.ensureNode(run, { ...second!, deadlineAt: soon }, signal);
+
+    const database = openMysqlNodeDatabase(HOST_SECRET)(run.runId);
+    await expect.poll(() => database.answers(node), BOOT).toBe(true);
+    await database.close();
+    expect(await refuses(node, 22)).toBe(true);
+    await expect
+      .poll(() => provider.inspectNodes(run, [node, shortLived]), BOOT)
+      .toEqual([{ state: "running" }, { state: "exited", exitCode: NODE_EXIT.deadline, outOfMemory: false }]);
+    expect(await provider.readLogs(run.runId, 2)).toContain("deadline");
+  });
+
+  test("finds out that KVM does not work, and why", async () => {
+    expect(await probeKvm(await requireVmDisk(), { device: "/dev/no-kvm" })).toBe("/dev/no-kvm: ENOENT");
+    const provider = host.openProvider({ accelerator: "auto", whyNoKvm: async () => "a guest did not boot" });
+    const { isolation, facts } = await provider.prepareEnvironment(QEMU_ENVIRONMENT);
+    expect({ isolation, accelerator: facts["accelerator"] }).toEqual({
+      isolation: "tcg",
+      accelerator: "tcg (no KVM: a guest did not boot)",
+    });
+    const demanding = host.openProvider({ accelerator: "kvm", whyNoKvm: async () => "a guest did not boot" });
+    await expect(demanding.prepareEnvironment(QEMU_ENVIRONMENT)).rejects.toMatchObject({
+      kind: "engine unavailable",
+      message: expect.stringContaining("a guest did not boot"),
+    });
+  });
+});
+
+function refuses({ address }: NodeHandle, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", () => resolve(true));
+  });
+}

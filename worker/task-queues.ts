@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import type { Client } from "@temporalio/client";
 import proto from "@temporalio/proto";
+import { identifyProcess } from "#activities/process-identity";
 import { UnavailableError } from "#model/errors";
 import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
 
@@ -19,7 +20,7 @@ interface WantedQueues {
   readonly workerPid?: number;
 }
 
-/** @returns The queues that nobody has polled within the last minute. */
+/** @returns The queues that nobody serves. */
 export async function queuesWithoutPoller(
   client: Client,
   { hosts, store = true, workerPid }: WantedQueues,
@@ -78,13 +79,23 @@ export const storeWorkerIdentity = (resultsDir: string): string => `${process.pi
 
 const placeOf = (identity: string): string => identity.slice(identity.indexOf("@") + 1);
 
-/** @returns Identities of those who have polled it within the last minute. */
+/**
+ * The server lists whoever polled in the last five minutes, by its own clock.
+ * @returns Identities of those who have polled it within the last minute, or run on this machine.
+ */
 async function pollersOf(client: Client, name: string, taskQueueType: number): Promise<string[]> {
   const { namespace } = client.options;
   const taskQueue = { name };
   const { pollers } = await client.workflowService.describeTaskQueue({ namespace, taskQueue, taskQueueType });
   const recentMs = Date.now() - RECENT_MS;
-  return (pollers ?? [])
-    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > recentMs)
-    .map(({ identity }) => identity ?? "");
+  return (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
+    const isRecent = Number(lastAccessTime?.seconds ?? 0) * 1000 > recentMs;
+    return identity && (isRecent || runsHere(identity)) ? [identity] : [];
+  });
+}
+
+/** What a clock that is minutes ahead of the server's would call long ago. */
+function runsHere(identity: string): boolean {
+  const [, pid, machine] = /^(\d+)@([^:]+)/.exec(identity) ?? [];
+  return machine === hostname() && identifyProcess(Number(pid)) !== undefined;
 }

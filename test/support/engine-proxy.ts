@@ -20,6 +20,8 @@ export type FaultPlan = (number: number, call: { method: string; path: string })
 
 export class EngineProxy {
   readonly docker: Docker;
+  /** For `DOCKER_HOST`. */
+  readonly url: string;
   readonly #server: Server;
   readonly #folder: string;
 
@@ -27,6 +29,7 @@ export class EngineProxy {
     this.#server = server;
     this.#folder = folder;
     this.docker = new Docker({ socketPath });
+    this.url = `unix://${socketPath}`;
   }
 
   static async open(plan: FaultPlan): Promise<EngineProxy> {

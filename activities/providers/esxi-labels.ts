@@ -37,6 +37,8 @@ function parseAnnotation(annotation: string): Labels {
 const pickLabels = (values: Readonly<Record<string, unknown>>): Labels =>
   Object.fromEntries(KEYS.filter((key) => key in values).map((key) => [key, String(values[key])]));
 
+export const vmNameOf = (runId: string, nodeIndex: number): string => `${runId}-n${nodeIndex}`;
+
 /** Two workers at once may have made two VMs of one name; all agree on which is first. */
 export function vmsOfNode(vms: readonly VmInfo[], run: HostedRun, nodeIndex: number): VmInfo[] {
   return vms.filter((vm) => isNodeOfRun(labelsOfVm(vm), run, nodeIndex)).toSorted(byAge);

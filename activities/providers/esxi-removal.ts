@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LimitFunction } from "p-limit";
+import { findUnlabelledClones } from "#activities/providers/esxi-clone";
 import { ChangedMeanwhileError, isGovcError } from "#activities/providers/esxi-connection";
 import type { EsxiConnection } from "#activities/providers/esxi-connection";
 import { labelsOfVm } from "#activities/providers/esxi-labels";
@@ -29,8 +30,7 @@ export async function removeRun(
   const removed = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
     if (round > 1) await sleep(FIRST_PAUSE_MS * 2 ** round);
-    const vms = await connection.converge(undefined, () => connection.listVms());
-    const left = vms.filter((vm) => belongsToRun(labelsOfVm(vm), { runId, host: connection.hostId }));
+    const left = await connection.converge(undefined, (govc) => findVms(connection, govc, { runId, ...api }));
     if (left.length === 0) return removed.size;
     for (const { ref } of left) removed.add(ref);
     const removals = left.map(({ ref }) => slots(() => destroyVm(connection, ref, api)));
@@ -40,6 +40,18 @@ export async function removeRun(
   }
   const { hostId: host } = connection;
   throw new BenchError("esxi unavailable", `VMs of run ${runId} could not be removed`, { host });
+}
+
+async function findVms(
+  connection: EsxiConnection,
+  govc: Govc,
+  { runId, isVcenter }: { runId: string } & Api,
+): Promise<VmInfo[]> {
+  const vms = await connection.listVms();
+  const labelled = vms.filter((vm) => belongsToRun(labelsOfVm(vm), { runId, host: connection.hostId }));
+  if (!isVcenter) return labelled;
+  const isNodeName = (name: string) => name.startsWith(`${runId}-n`) && /^\d+$/.test(name.slice(`${runId}-n`.length));
+  return [...labelled, ...(await findUnlabelledClones(govc, vms, isNodeName))];
 }
 
 /** One VM, whatever its state, with what is its own of its disks; one that is gone already is fine. */

@@ -1,9 +1,10 @@
 /** One node as a VM: a child of the template's disk, told by guestinfo what it is, and there once however often it is asked for. */
 
 import { formatVmConfig, toGuestinfo } from "#activities/image/vm-config";
+import { cloneAddressOf, findUnlabelledClones } from "#activities/providers/esxi-clone";
 import { ChangedMeanwhileError, isGovcError } from "#activities/providers/esxi-connection";
 import type { EsxiConnection } from "#activities/providers/esxi-connection";
-import { ADDRESS_KEY, toAnnotation, vmsOfNode } from "#activities/providers/esxi-labels";
+import { ADDRESS_KEY, toAnnotation, vmNameOf, vmsOfNode } from "#activities/providers/esxi-labels";
 import type { Place } from "#activities/providers/esxi-place";
 import { destroyVm } from "#activities/providers/esxi-removal";
 import type { Template } from "#activities/providers/esxi-template";
@@ -30,8 +31,6 @@ export interface WantedVm {
   readonly now: () => Date;
 }
 
-export const vmNameOf = (runId: string, nodeIndex: number): string => `${runId}-n${nodeIndex}`;
-
 /** The name of its own, so that a DHCP server may tell DNS of it; the end of it tells nodes of a run apart. */
 export const hostnameOf = (vmName: string): string => vmName.slice(-HOSTNAME_MOST).replace(/^-+/, "");
 
@@ -53,8 +52,9 @@ export async function ensureVm(
       const [vm, ...doubles] = vmsOfNode(vms, { runId: run.runId, host: connection.hostId }, node.index);
       for (const { ref } of doubles) await destroyVm(connection, ref, wanted);
       if (vm === undefined) {
-        refuseForeign(vms, wanted);
-        await connection.make(signal, () => createVm(govc, wanted));
+        const clone = await findOwnClone(govc, vms, wanted);
+        if (!clone) refuseForeign(vms, wanted);
+        await connection.make(signal, () => (clone ? finishClone(govc, clone, wanted) : createVm(govc, wanted)));
         continue;
       }
       if (ADDRESS_KEY in vm.extraConfig || vm.powerState !== "poweredOff") return { vm, startedMs: undefined };
@@ -63,6 +63,22 @@ export async function ensureVm(
       return { vm, startedMs };
     }
   });
+}
+
+async function findOwnClone(
+  govc: Govc,
+  vms: readonly VmInfo[],
+  { run, node, isVcenter }: WantedVm,
+): Promise<VmInfo | undefined> {
+  if (!isVcenter) return undefined;
+  const name = vmNameOf(run.runId, node.index);
+  return (await findUnlabelledClones(govc, vms, (one) => one === name))[0];
+}
+
+/** What a clone that was cut off still lacks. */
+async function finishClone(govc: Govc, { ref }: VmInfo, wanted: WantedVm): Promise<void> {
+  const { cpus, memoryMib } = wanted.run.point;
+  await govc.vm.change(ref, { cpus, memoryMib, extraConfig: labelsOfNode(wanted) });
 }
 
 function refuseForeign(vms: readonly VmInfo[], { run, node }: WantedVm): void {
@@ -81,7 +97,8 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
   try {
     if (isVcenter) {
       const snapshot = template.snapshot && { snapshot: template.snapshot };
-      await govc.vm.clone({ ...target, ...hardware, ...identity, ...snapshot, source: template.ref, isLinked: true });
+      const source = { ...snapshot, source: template.ref, isLinked: true, macAddress: cloneAddressOf(identity.name) };
+      await govc.vm.clone({ ...target, ...hardware, ...identity, ...source });
       return;
     }
     await govc.vm.create({
@@ -96,8 +113,9 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
       disk: { ...(await templateDisk(govc, wanted)), isLinked: true },
     });
   } catch (error) {
-    // Another worker was faster; if not, the name is somebody else's, which the next look tells.
-    if (isGovcError(error, "already exists")) throw new ChangedMeanwhileError(error.message, { cause: error });
+    // Another worker was faster, or has it on already; if not, the name is somebody else's, which the next look tells.
+    if (isGovcError(error, "already exists", "wrong state"))
+      throw new ChangedMeanwhileError(error.message, { cause: error });
     throw error;
   }
 }

@@ -17,7 +17,12 @@ export interface VirtualDisk {
 }
 
 const BACKING = z.object({ fileName: z.string(), parent: maybe(z.object({ fileName: z.string() })) });
-const DEVICE = z.object({ name: z.string(), type: z.string(), backing: z.unknown().optional() });
+const DEVICE = z.object({
+  name: z.string(),
+  type: z.string(),
+  backing: z.unknown().optional(),
+  macAddress: maybe(z.string()),
+});
 const DEVICES = z.object({ devices: listOf(DEVICE) });
 
 export class DeviceCalls {
@@ -28,9 +33,12 @@ export class DeviceCalls {
   }
 
   async disks(vm: VmRef, call: CallOptions = {}): Promise<VirtualDisk[]> {
-    const command = { name: "device.info", flags: { vm: checkRef("device.info", vm, "VirtualMachine") } };
-    const { devices } = await this.#caller.read(command, DEVICES, call);
-    return devices.filter(({ type }) => type === "VirtualDisk").map(toDisk);
+    return (await this.#list(vm, call)).filter(({ type }) => type === "VirtualDisk").map(toDisk);
+  }
+
+  /** Of its network cards, as `00:50:56:…`. */
+  async macAddresses(vm: VmRef, call: CallOptions = {}): Promise<string[]> {
+    return (await this.#list(vm, call)).flatMap(({ macAddress }) => macAddress ?? []);
   }
 
   /** @param keepFile - Takes the disk out of the VM and leaves its file, which a later `vm.destroy` then does not delete. */
@@ -38,6 +46,11 @@ export class DeviceCalls {
     const flags = { vm: checkRef("device.remove", vm, "VirtualMachine"), keep: keepFile };
     const operands = [checkNewName("device.remove", device)];
     await this.#caller.write({ name: "device.remove", flags, operands, isRepeatable: true }, call);
+  }
+
+  async #list(vm: VmRef, call: CallOptions): Promise<z.output<typeof DEVICE>[]> {
+    const command = { name: "device.info", flags: { vm: checkRef("device.info", vm, "VirtualMachine") } };
+    return (await this.#caller.read(command, DEVICES, call)).devices;
   }
 }
 

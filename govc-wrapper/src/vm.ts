@@ -137,9 +137,12 @@ export interface VmClone extends Placement {
   /** A snapshot's name. With it and `isLinked`, a child disk of that snapshot's is made instead of a copy. */
   readonly snapshot?: string;
   readonly isLinked: boolean;
+  readonly network?: NetworkRef;
+  /** Of the first network card; needs `network`. Of all that makes a clone one's own, only this comes with the clone itself. */
+  readonly macAddress?: string;
+  /** This, memory and annotation are a second step, which a call that is cut off may leave out. */
   readonly cpus?: number;
   readonly memoryMib?: number;
-  readonly network?: NetworkRef;
   /** See `NewVm`; the source's own by default. */
   readonly annotation?: string;
 }
@@ -233,6 +236,7 @@ export class VmCalls {
       c: clone.cpus,
       m: clone.memoryMib,
       net: clone.network,
+      "net.address": clone.macAddress,
       annotation: clone.annotation,
     };
     const command = { name: "vm.clone", flags, operands: [name], isRepeatable: false };

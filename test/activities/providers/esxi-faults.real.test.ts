@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { EsxiProvider, EsxiProviderOptions } from "#activities/providers/esxi";
-import { vmNameOf } from "#activities/providers/esxi-vm";
+import { vmNameOf } from "#activities/providers/esxi-labels";
 import type { RunSpec } from "#model/run";
 import { ESXI_ENVIRONMENT, EsxiHarness } from "#test/support/esxi-harness";
 import { newRunId, nodeSpecs } from "#test/support/provider-contract";
@@ -151,6 +151,29 @@ describe("F44: a host behind a proxy", () => {
       await provider.close();
     },
   );
+});
+
+test("a clone that was cut off before it had its labels is removed, and one of somebody else's is not", async () => {
+  await using harness = await start({ mode: "vcenter" });
+  await using proxy = await VcsimProxy.open(harness.vcsim.url);
+  const run = await newRun(harness.provider, 2);
+  await harness.provider.ensureRun(run, DEADLINE_AT, signal);
+  const foreign = await harness.makeForeign(vmNameOf(run.runId, 2));
+  // Neither an answer to the clone, nor a host for whatever follows.
+  const provider = openBehind(harness, proxy);
+  let isCut = false;
+  proxy.plan = (method) => {
+    if (isCut) return "unavailable";
+    isCut = method === "CloneVM_Task";
+    return isCut ? "cut" : undefined;
+  };
+  await expect(provider.ensureNode(run, nodeSpecs(run)[0]!, signal)).rejects.toMatchObject({
+    kind: "esxi unavailable",
+  });
+  expect(await vmsOf(harness, run)).toHaveLength(2);
+  expect(await harness.provider.destroyRun(run.runId)).toBe(1);
+  expect(await foreign.exists()).toBe(true);
+  await provider.close();
 });
 
 describe("F45: a session that ends", () => {

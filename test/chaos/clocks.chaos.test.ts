@@ -10,23 +10,29 @@ import { fakeClockEnvironment, fakeTimeLibrary } from "#test/chaos/support/node-
 import type { FakeClock } from "#test/chaos/support/node-faults/fake-clock";
 
 const LIBRARY = "/usr/local/lib/faketime.so";
-const WRAPPER = "/usr/local/lib/wrong-clock.sh";
 
-/** All of one node lives by this clock, PID 1 included; the others' are right. */
+/** Database, node program and PID 1's deadline of one node live by this clock; the other nodes' are right. */
 function makeImage(nodeIndex: number, clock: FakeClock): Promise<DerivedImage> {
-  const settings = Object.entries(fakeClockEnvironment(clock, LIBRARY)).map(
-    ([name, value]) => `export ${name}='${value}'`,
-  );
-  const wrapper = [
+  const settings = Object.entries(fakeClockEnvironment(clock, LIBRARY)).map(([name, value]) => `'${name}=${value}'`);
+  const fakeIfWanted = [
     "#!/bin/bash",
-    `if [[ $${NODE_ENV.nodeIndex} == ${nodeIndex} ]]; then`,
-    ...settings,
-    "fi",
-    "exec /usr/local/lib/meshbench/init.sh",
+    "fake=()",
+    `[[ $${NODE_ENV.nodeIndex} != ${nodeIndex} ]] || fake=(/usr/bin/env ${settings.join(" ")})`,
   ];
+  const files = {
+    // Past the change of users: libfaketime marks each process, and what root has marked nobody else may look at.
+    "/usr/local/sbin/setpriv": [
+      ...fakeIfWanted,
+      "options=()",
+      "while [[ $1 != -- ]]; do options+=($1); shift; done",
+      'exec /usr/bin/setpriv "${options[@]}" -- "${fake[@]}" "${@:2}"',
+    ],
+    "/usr/local/sbin/sleep": [...fakeIfWanted, 'exec "${fake[@]}" /usr/bin/sleep "$@"'],
+  };
+  const texts = Object.entries(files).map(([path, lines]) => [path, { text: `${lines.join("\n")}\n` }] as const);
   return DerivedImage.make({
-    instructions: [`ENTRYPOINT ["${WRAPPER}"]`],
-    files: { [LIBRARY]: { copyOf: fakeTimeLibrary() }, [WRAPPER]: { text: `${wrapper.join("\n")}\n` } },
+    instructions: [],
+    files: { [LIBRARY]: { copyOf: fakeTimeLibrary() }, ...Object.fromEntries(texts) },
   });
 }
 

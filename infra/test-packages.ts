@@ -9,6 +9,11 @@ import type { Steps } from "#infra/console/steps";
 const TEST_PROGRAMS: Readonly<Record<string, string>> = {
   // Without the package `mariadb-server`, which would start a database as a service.
   "mariadb-install-db": "mariadb-server-core",
+  // The disk for ESXi.
+  objcopy: "binutils",
+  sfdisk: "fdisk",
+  "mkfs.vfat": "dosfstools",
+  mcopy: "mtools",
   // Faults of networks and clocks.
   ip: "iproute2",
   nft: "nftables",

@@ -7,13 +7,15 @@
  */
 
 import * as fc from "fast-check";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type * as timing from "#activities/timing";
 import { timeoutSignal, VisibleDate } from "#test/chaos/fast/edges";
 import { RingFigures } from "#test/chaos/fast/figures";
 import { violationsOf } from "#test/chaos/fast/invariants";
 import { anySchedule, FAULT_KINDS } from "#test/chaos/fast/schedule";
 import type { Schedule } from "#test/chaos/fast/schedule";
+import { STEPS } from "#model/run";
+import type { Step } from "#model/run";
 import { visibleClock } from "#test/chaos/fast/simulation";
 import { World } from "#test/chaos/fast/world";
 
@@ -25,6 +27,7 @@ vi.mock("node:fs/promises", async () => (await import("#test/chaos/fast/edges"))
 vi.mock("node:zlib", async () => (await import("#test/chaos/fast/edges")).packing);
 vi.mock("p-retry", async () => ({ default: (await import("#test/chaos/fast/edges")).pRetry }));
 vi.mock("#activities/process-identity", async () => (await import("#test/chaos/fast/edges")).processIdentity);
+vi.mock("#activities/crash-point", async () => ({ crashPoint: (await import("#test/chaos/fast/edges")).crashPoint }));
 vi.mock("#activities/timing", async (original) => {
   const actual = await original<typeof timing>();
   const { simulatedTiming } = await import("#test/chaos/fast/edges");
@@ -36,6 +39,7 @@ const [seed = 2018, ...path] = (process.env["CHAOS_SEED"] ?? "2018").split(":").
 const SCHEDULES = Number(process.env["CHAOS_SCHEDULES"] ?? 1000);
 const LINE_LIMIT = 400;
 
+const RUN = "s1-p1-r1-a1";
 const figures = new RingFigures();
 
 beforeAll(() => {
@@ -84,6 +88,92 @@ test("a schedule that is played twice goes the same way", async () => {
     expect(second.sim.trace).toEqual(first.sim.trace);
   }
 });
+
+/** One run, and nothing goes wrong but what the test does. */
+const CALM: Schedule = {
+  seed,
+  sweeps: [
+    { host: 0, modes: 1, repetitions: 1, priority: 0, startsAtSec: 0, keepsFailed: false, isInterleaved: false },
+  ],
+  hosts: "one",
+  rival: "none",
+  hasSpareWorker: false,
+  continueAsNewAfter: 10_000,
+  skewsMs: [0],
+  faults: [],
+};
+
+/** Seconds from the beginning to the end of the sweep's only run. */
+const runSecOf = (world: World): number => (world.endedAtMs.get(RUN) ?? Number.NaN) / 1000;
+
+/** What a test does as soon as an activity starts for the first time. */
+function onceAt(world: World, activity: string, act: () => void): void {
+  let isDone = false;
+  world.ours.temporal.onAttempt = (type) => {
+    if (type !== activity || isDone) return;
+    isDone = true;
+    world.sim.after(500, act);
+  };
+}
+
+describe("a worker that dies", () => {
+  const moments = STEPS.flatMap((step) => [[step, "before"] as const, [step, "after"] as const]);
+
+  test.for(moments)("in %s, right %s its work, costs the run 20 s at most", async ([step, moment]) => {
+    const calm = await new World(CALM).play();
+    const world = new World(CALM);
+    world.crashAt = { step, moment };
+    await world.play();
+    expect(world.crashAt).toBeUndefined();
+    expect(violationsOf(world)).toEqual([]);
+    expect(world.ours.store.written).toMatchObject([{ run_id: RUN, status: "VALID" }]);
+    expect([...(world.runs.get(RUN)?.made.values() ?? [])]).toEqual([1, 1]);
+    expect(runSecOf(world) - runSecOf(calm)).toBeLessThan(20);
+  });
+});
+
+const ACTIVITY_OF = {
+  provision: "provisionNodes",
+  sync: "passBarrier",
+  main: "followMainLoop",
+  finalise: "finaliseRun",
+  collect: "collectRun",
+  teardown: "destroyNodes",
+} as const satisfies Record<Step, string>;
+
+test.for(STEPS)("a server that is away for 4 s in %s costs the run 30 s at most", async (step) => {
+  const calm = await new World(CALM).play();
+  const world = new World(CALM);
+  const { temporal, store } = world.ours;
+  onceAt(world, ACTIVITY_OF[step], () => {
+    temporal.goDown();
+    world.sim.after(4000, () => temporal.comeUp());
+  });
+  await world.play();
+  expect(violationsOf(world)).toEqual([]);
+  expect(store.written).toMatchObject([{ run_id: RUN, status: "VALID" }]);
+  expect(runSecOf(world) - runSecOf(calm)).toBeLessThan(30);
+});
+
+test.for(["cancelled", "terminated"] as const)(
+  "a sweep that is %s in the main loop is clean 30 s later",
+  async (how) => {
+    const world = new World(CALM);
+    const { temporal, store } = world.ours;
+    let leftLater: number | undefined;
+    onceAt(world, "followMainLoop", () => {
+      if (how === "cancelled") temporal.cancel("sweep-s1");
+      else temporal.terminate("sweep-s1");
+      world.sim.after(30_000, () => {
+        leftLater = world.engines.flatMap((engine) => engine.nodesOf(RUN)).length;
+      });
+    });
+    await world.play();
+    expect(leftLater).toBe(0);
+    expect(store.written[0]).toMatchObject({ run_id: RUN, status: "CANCELLED", teardown_s: expect.any(Number) });
+    expect(violationsOf(world)).toEqual([]);
+  },
+);
 
 /** What was broken, how to see it again, and what happened. */
 async function explain(schedule: Schedule, replay: string): Promise<string> {

@@ -4,6 +4,7 @@
  */
 
 import type { ProcessIdentity } from "#activities/process-identity";
+import type { Step } from "#model/run";
 import { jobNow } from "#test/chaos/fast/simulated-process";
 import type { SimulatedProcess } from "#test/chaos/fast/simulated-process";
 import { visibleClock } from "#test/chaos/fast/simulation";
@@ -65,6 +66,17 @@ export const processIdentity = {
   },
 };
 
+/** A moment at which a worker may be made to kill itself. */
+export interface CrashMoment {
+  readonly step: Step;
+  readonly moment: "before" | "after";
+}
+export type Crash = (at: CrashMoment) => void;
+
+/** In the place of `activities/crash-point.ts`. */
+export const crashPoint: Crash = (at) => crash(at);
+
+let crash: Crash;
 let processes: SimulatedProcess[] = [];
 const identityOf = (process: SimulatedProcess): ProcessIdentity => ({
   pid: process.identity.pid,
@@ -75,9 +87,10 @@ const identityOf = (process: SimulatedProcess): ProcessIdentity => ({
 let files = new Map<string, string | Uint8Array>();
 
 /** A new world has no files, and these processes. */
-export function resetEdges(worldProcesses: SimulatedProcess[]): void {
+export function resetEdges(worldProcesses: SimulatedProcess[], crashOfWorld: Crash): void {
   files = new Map();
   processes = worldProcesses;
+  crash = crashOfWorld;
 }
 
 export const listFiles = (under: string): string[] => [...files.keys()].filter((path) => path.startsWith(`${under}/`));

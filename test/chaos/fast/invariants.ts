@@ -16,6 +16,7 @@ export function violationsOf(world: World): string[] {
   if (!world.isSettled) return [`somebody waits for ever: ${whoWaits(world)}`, ...overlapsOf(world)];
   return [
     ...overlapsOf(world),
+    ...world.misdeeds,
     ...leftoversOf(world),
     ...decoysTouched(world),
     ...world.installations.flatMap((installation) => recordsOf(world, installation)),
@@ -43,7 +44,7 @@ function leftoversOf(world: World): string[] {
     [...engine.containers.values()].filter((one) => !decoys.has(one)),
   );
   const networks = world.engines.flatMap((engine) => [...engine.networks.values()]);
-  const machines = [...new Set(world.engines.map(({ machine }) => machine.name))];
+  const machines = ["m1", "m2", "m9"];
   const files = machines
     .flatMap((machine) => listFiles(`/${machine}`))
     .filter((path) => !path.includes("/logs/") && !world.decoyFiles.includes(path));

@@ -51,8 +51,8 @@ export interface Schedule {
   readonly sweeps: readonly SweepPlan[];
   /** Two hosts: on a machine each, or with an engine each on one machine. */
   readonly hosts: "one" | "two machines" | "two engines";
-  /** Another installation, with its own Temporal, asks for the first machine as well. */
-  readonly hasRival: boolean;
+  /** Another installation, with its own Temporal, asks for the first engine as well, from there or from elsewhere. */
+  readonly rival: "none" | "same machine" | "same engine";
   readonly hasSpareWorker: boolean;
   readonly continueAsNewAfter: number;
   readonly skewsMs: readonly number[];
@@ -80,7 +80,7 @@ export const anySchedule: fc.Arbitrary<Schedule> = fc.record({
   seed: fc.nat(2 ** 31 - 1),
   sweeps: fc.array(sweep, { minLength: 1, maxLength: 3 }),
   hosts: fc.constantFrom("one", "two machines", "two engines"),
-  hasRival: fc.boolean(),
+  rival: fc.constantFrom("none", "same machine", "same engine"),
   hasSpareWorker: fc.boolean(),
   continueAsNewAfter: fc.constantFrom(20, 45, 10_000),
   skewsMs: fc.array(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 3 }),

@@ -35,6 +35,8 @@ const TIMING = { ...DEFAULT_TIMING, pollMs: 4000, readinessPollMs: 1000 };
 export interface SimulatedHostPlan {
   readonly id: string;
   readonly engine: SimulatedEngine;
+  /** Where its worker runs: not always the engine's own machine. */
+  readonly machine: string;
 }
 
 export interface SimulatedHost extends SimulatedHostPlan {
@@ -140,7 +142,7 @@ export class SimulatedInstallation {
     const plan = this.#plan.hosts.find(({ id }) => id === hostId) ?? this.#plan.hosts[0]!;
     const process = new SimulatedProcess(this.sim, {
       name: `reap-${hostId}`,
-      machine: plan.engine.machine.name,
+      machine: plan.machine,
       skewMs: 0,
     });
     const isAnswering = this.temporal.isUp;
@@ -173,7 +175,7 @@ export class SimulatedInstallation {
 
   #addWorker(name: string, plan: SimulatedHostPlan, position: number): void {
     const skewMs = this.#plan.skewsMs[position % Math.max(1, this.#plan.skewsMs.length)] ?? 0;
-    const worker = new SimulatedProcess(this.sim, { name, machine: plan.engine.machine.name, skewMs });
+    const worker = new SimulatedProcess(this.sim, { name, machine: plan.machine, skewMs });
     const dependencies = this.#dependencies(plan, worker);
     this.workers.push(worker);
     this.hosts.push({ ...plan, worker, dependencies });

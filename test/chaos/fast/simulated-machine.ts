@@ -245,6 +245,7 @@ export class SimulatedMachine {
   /** Whoever else runs here then, and may not, is an overlap: measured by what runs, not by who says so. */
   noteCreation(engine: SimulatedEngine, run: RunSpec, { name, node, labels }: Container): void {
     const { sim } = this;
+    if (this.#world.hasEnded(run.runId)) this.#world.misdeeds.push(`${name} was made after its run had ended`);
     const isBegun = this.engines.some((one) => one.nodesOf(run.runId).length > 0);
     const before = this.#world.runs.get(run.runId);
     const facts = (isBegun && before) || {
@@ -261,11 +262,10 @@ export class SimulatedMachine {
     if (facts.tupleSeeds.size > 0) facts.disturbances.push(`node ${index} was made after the others had their work`);
     facts.made.set(index, (facts.made.get(index) ?? 0) + 1);
     sim.tell(engine.id, `${name} starts`);
-    const domain = this.#world.domainOf(run.runId);
     for (const other of this.engines) {
       for (const { node: beside } of other.containers.values()) {
         if (beside === undefined || beside.runId === run.runId || beside.state.state === "exited") continue;
-        const isAllowed = other !== engine && this.#world.domainOf(beside.runId) === domain;
+        const isAllowed = other !== engine && this.#world.mayShareMachine(run.runId, beside.runId);
         if (!isAllowed) this.#world.overlaps.push({ runId: run.runId, beside: beside.runId, machine: this.name });
       }
     }
@@ -281,7 +281,11 @@ export class SimulatedMachine {
 export interface MachineWorld {
   readonly runs: Map<string, RunFacts>;
   readonly overlaps: Overlap[];
+  /** What nobody may do at any time. */
+  readonly misdeeds: string[];
   containersMade: number;
-  /** Whose installation a run is of. */
-  domainOf(runId: string): string;
+  /** Whether its workflow came to its own end. */
+  hasEnded(runId: string): boolean;
+  /** On engines of their own. */
+  mayShareMachine(runId: string, other: string): boolean;
 }

@@ -6,6 +6,7 @@
 import { CancelledFailure, defaultFailureConverter, defaultPayloadConverter } from "@temporalio/common";
 import type { Payload, ProtoFailure } from "@temporalio/common";
 import { encodeActivityCancellationType } from "@temporalio/common/lib/activity-options.js";
+import { encodeParentClosePolicy } from "@temporalio/workflow/lib/interfaces.js";
 import type { StepContext } from "#activities/step";
 import { WORKFLOW_QUEUE } from "#model/ids";
 import type { SimulatedProcess } from "#test/chaos/fast/simulated-process";
@@ -37,7 +38,7 @@ interface Execution {
   readonly startedAtMs: number;
   readonly workflow: SimulatedWorkflow;
   readonly parent: { readonly execution: Execution; readonly seq: number } | undefined;
-  readonly children: Map<number, Execution>;
+  readonly children: Map<number, Child>;
   readonly activities: Map<number, ScheduledActivity>;
   readonly timers: Map<number, Scheduled>;
   readonly memo: Record<string, unknown>;
@@ -45,6 +46,11 @@ interface Execution {
   status: ExecutionStatus;
   events: number;
   isTaskDue: boolean;
+}
+
+interface Child {
+  readonly execution: Execution;
+  readonly closesWithParent: "cancelled" | "terminated";
 }
 
 interface Limits {
@@ -103,6 +109,7 @@ export interface TemporalOptions {
 
 const TIMEOUT_TYPES = { startToClose: 1, scheduleToStart: 2, scheduleToClose: 3, heartbeat: 4 } as const;
 const WAIT_CANCELLATION_COMPLETED = encodeActivityCancellationType("WAIT_CANCELLATION_COMPLETED");
+const REQUEST_CANCEL = encodeParentClosePolicy("REQUEST_CANCEL");
 const NETWORK = [1, 30] as const;
 /** A worker hears of a cancellation, or that its attempt counts no more, with the answer to a heartbeat. */
 const NEXT_BEAT = [100, 2_000] as const;
@@ -122,6 +129,8 @@ export class SimulatedTemporal {
   #downSinceMs = 0;
   /** Hears of every workflow task: what came in, and what the workflow made of it. */
   onTask: ((task: WorkflowTask) => void) | undefined;
+  /** Hears of every attempt of an activity as it starts. */
+  onAttempt: ((type: string, workflowId: string) => void) | undefined;
   onClosed: ((workflowId: string, status: ExecutionStatus) => void) | undefined;
   continuedAsNew = 0;
 
@@ -357,7 +366,7 @@ export class SimulatedTemporal {
     if (command.startChildWorkflowExecution) return this.#startChild(execution, command.startChildWorkflowExecution);
     if (command.cancelChildWorkflowExecution) {
       const child = execution.children.get(command.cancelChildWorkflowExecution.childWorkflowSeq ?? 0);
-      if (child) this.#give(this.#latestOf(child), { cancelWorkflow: { reason: "" } });
+      if (child) this.#give(this.#latestOf(child.execution), { cancelWorkflow: { reason: "" } });
       return;
     }
     if (command.signalExternalWorkflowExecution)
@@ -403,7 +412,8 @@ export class SimulatedTemporal {
       return this.#give(execution, { resolveChildWorkflowExecutionStart: { seq: seq ?? 0, failed } } as Job);
     }
     const child = this.#begin(workflowType ?? "", workflowId ?? "", input ?? [], { execution, seq: seq ?? 0 });
-    execution.children.set(seq ?? 0, child);
+    const closesWithParent = command.parentClosePolicy === REQUEST_CANCEL ? "cancelled" : "terminated";
+    execution.children.set(seq ?? 0, { execution: child, closesWithParent });
     const succeeded = { runId: child.runId };
     this.#give(execution, { resolveChildWorkflowExecutionStart: { seq: seq ?? 0, succeeded } });
   }
@@ -441,12 +451,16 @@ export class SimulatedTemporal {
     for (const timer of execution.timers.values()) timer.cancel();
     for (const activity of execution.activities.values()) this.#abandon(activity);
     execution.activities.clear();
-    for (const child of execution.children.values()) {
-      const latest = this.#latestOf(child);
-      if (latest.status === "RUNNING") this.#give(latest, { cancelWorkflow: { reason: "parent closed" } });
-    }
+    for (const child of execution.children.values()) this.#closeWithParent(child);
     this.#sim.tell(this.name, `${execution.workflowId} ${status}`);
     this.onClosed?.(execution.workflowId, status);
+  }
+
+  #closeWithParent({ execution, closesWithParent }: Child): void {
+    const latest = this.#latestOf(execution);
+    if (latest.status !== "RUNNING") return;
+    if (closesWithParent === "terminated") this.#close(latest, "TERMINATED");
+    else this.#give(latest, { cancelWorkflow: { reason: "parent closed" } });
   }
 
   // Activities.
@@ -518,8 +532,9 @@ export class SimulatedTemporal {
     activity.attempt += 1;
     activity.running = attempt;
     this.#attempts.add(attempt);
-    if (activity.attempt === 1 || !this.#sim.oneIn(2))
-      this.#sim.tell(process.name, `${activity.type} of ${activity.execution.workflowId}, attempt ${activity.attempt}`);
+    const { workflowId } = activity.execution;
+    this.#sim.tell(process.name, `${activity.type} of ${workflowId}, attempt ${activity.attempt}`);
+    this.onAttempt?.(activity.type, workflowId);
     const { startToCloseMs } = activity.limits;
     if (startToCloseMs !== undefined) {
       attempt.timeouts.push(this.#at(startToCloseMs, () => this.#timeOut(attempt, "startToClose")));

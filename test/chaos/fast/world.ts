@@ -7,12 +7,15 @@ import { pastAttemptOf } from "#model/run-row";
 import type { SweepPin } from "#model/sweep-pin";
 import { workLeft } from "#model/sweep-work";
 import { resetEdges, writeDecoyFile } from "#test/chaos/fast/edges";
+import type { CrashMoment } from "#test/chaos/fast/edges";
 import { QueueOracle } from "#test/chaos/fast/queue-oracle";
 import type { Fault, FaultKind, Schedule, SweepPlan } from "#test/chaos/fast/schedule";
 import { SimulatedInstallation } from "#test/chaos/fast/simulated-installation";
 import { SimulatedMachine } from "#test/chaos/fast/simulated-machine";
 import type { Container, MachineWorld, Overlap, RunFacts, SimulatedEngine } from "#test/chaos/fast/simulated-machine";
+import { jobNow } from "#test/chaos/fast/simulated-process";
 import type { SimulatedProcess } from "#test/chaos/fast/simulated-process";
+import type { ExecutionStatus } from "#test/chaos/fast/simulated-temporal";
 import { Simulation } from "#test/chaos/fast/simulation";
 import { samplePlan, sampleEnvironment } from "#test/support/sample-plan";
 import { sampleRun } from "#test/support/sample-run";
@@ -46,6 +49,7 @@ export class World implements MachineWorld {
   readonly schedule: Schedule;
   readonly runs = new Map<string, RunFacts>();
   readonly overlaps: Overlap[] = [];
+  readonly misdeeds: string[] = [];
   containersMade = 0;
   readonly engines: SimulatedEngine[] = [];
   readonly ours: SimulatedInstallation;
@@ -57,6 +61,10 @@ export class World implements MachineWorld {
   /** How often each kind of fault met somebody. */
   readonly fired = new Map<FaultKind, number>();
   isSettled = false;
+  /** Where a worker kills itself; once. */
+  crashAt: CrashMoment | undefined;
+  /** When the workflows of runs came to their own end, by run id. */
+  readonly endedAtMs = new Map<string, number>();
   #faults: Fault[];
   /** How many faults have yet to end. */
   #lasting = 0;
@@ -66,19 +74,20 @@ export class World implements MachineWorld {
     this.schedule = schedule;
     this.sim = new Simulation(schedule.seed);
     this.#faults = schedule.faults.toSorted((a, b) => a.atEvent - b.atEvent);
-    const { hosts, hasRival, hasSpareWorker, continueAsNewAfter, skewsMs } = schedule;
+    const { hosts, rival, hasSpareWorker, continueAsNewAfter, skewsMs } = schedule;
     const first = new SimulatedMachine(this.sim, "m1", this);
     const second = hosts === "two machines" ? new SimulatedMachine(this.sim, "m2", this) : first;
     this.engines.push(first.addEngine("e1"));
     if (hosts !== "one") this.engines.push(second.addEngine("e2"));
     const shared = { skewsMs, continueAsNewAfter };
-    const hostPlans = this.engines.map((engine, i) => ({ id: `h${i + 1}`, engine }));
+    const hostPlans = this.engines.map((engine, i) => ({ id: `h${i + 1}`, engine, machine: engine.machine.name }));
     this.ours = new SimulatedInstallation(this.sim, { name: "ours", hosts: hostPlans, hasSpareWorker, ...shared });
-    const rivalHosts = [{ id: "hx", engine: this.engines[0]! }];
-    this.rival = hasRival
-      ? new SimulatedInstallation(this.sim, { name: "rival", hosts: rivalHosts, hasSpareWorker: false, ...shared })
-      : undefined;
-    resetEdges([...this.ours.workers, ...(this.rival?.workers ?? [])]);
+    const machine = rival === "same machine" ? first.name : "m9";
+    const rivalHosts = [{ id: "hx", engine: this.engines[0]!, machine }];
+    const rivalPlan = { name: "rival", hosts: rivalHosts, hasSpareWorker: false, ...shared };
+    this.rival = rival === "none" ? undefined : new SimulatedInstallation(this.sim, rivalPlan);
+    const processes = this.installations.flatMap(({ workers }) => workers);
+    resetEdges(processes, (at) => this.#crash(at));
     this.sweeps = schedule.sweeps.map((sweep, i) => ({
       sweepId: `s${i + 1}`,
       schedule: sweep,
@@ -92,13 +101,25 @@ export class World implements MachineWorld {
     return this.rival ? [this.ours, this.rival] : [this.ours];
   }
 
+  hasEnded(runId: string): boolean {
+    return this.endedAtMs.has(runId);
+  }
+
+  /** Runs of one installation may; a worker elsewhere sees the engine only, whatever else its machine does. */
+  mayShareMachine(runId: string, other: string): boolean {
+    return this.schedule.rival === "same engine" || this.domainOf(runId) === this.domainOf(other);
+  }
+
+  /** Whose run it is. */
   domainOf(runId: string): string {
     return runId === RIVAL_RUN ? "rival" : "ours";
   }
 
   async play(): Promise<this> {
     for (const sweep of this.sweeps) {
-      this.sim.after(sweep.schedule.startsAtSec * 1000, () => this.#queueSweep(sweep));
+      this.sim.after(sweep.schedule.startsAtSec * 1000, () => {
+        if (this.ours.store.findSweep(sweep.sweepId) === undefined) this.#queueSweep(sweep);
+      });
     }
     if (this.rival) this.sim.after(10_000, () => this.#queueRival());
     for (const installation of this.installations) installation.keepReaping();
@@ -168,7 +189,7 @@ export class World implements MachineWorld {
         continue;
       }
       const record = store.findSweep(sweepId);
-      if (record === undefined) this.#queueSweep(sweep);
+      if (record === undefined) this.#queueSweep(sweep); // the server was away when it was to begin
       else if (this.workLeftOf(sweep) > 0) {
         const { environments } = JSON.parse(record.pinJson ?? "{}") as SweepPin;
         this.#queueSweep(sweep, { startedAt: record.startedAt, environments });
@@ -219,7 +240,8 @@ export class World implements MachineWorld {
 
     switch (kind) {
       case "worker killed":
-        return worker !== undefined && this.#kill(installation, worker, lasting, tell);
+        if (worker) this.#kill(installation, worker, lastsSec);
+        return worker !== undefined;
       case "worker stands still": {
         if (worker === undefined) return false;
         tell(`${worker.name} for ${lastsSec} s`);
@@ -289,16 +311,15 @@ export class World implements MachineWorld {
     }
   }
 
-  #kill(
-    installation: SimulatedInstallation,
-    worker: SimulatedProcess,
-    lasting: (end: () => void) => boolean,
-    tell: (what: string) => void,
-  ): boolean {
-    tell(worker.name);
+  #kill(installation: SimulatedInstallation, worker: SimulatedProcess, awaySec: number): void {
+    this.sim.tell("FAULT", `${worker.name} is killed, and back after ${awaySec} s`);
     worker.kill();
     installation.temporal.missed(worker);
-    return lasting(() => installation.startWorker(worker));
+    this.#lasting += 1;
+    this.sim.after(awaySec * 1000, () => {
+      this.#lasting -= 1;
+      installation.startWorker(worker);
+    });
   }
 
   #loseHistory({ temporal, name }: SimulatedInstallation): void {
@@ -323,7 +344,30 @@ export class World implements MachineWorld {
     this.#oraclesOf.set(name, oracles);
     this.oracles.push(...oracles);
     temporal.onTask = (task) => oracles.forEach((oracle) => oracle.onTask(task));
-    temporal.onClosed = (workflowId, status) => oracles.forEach((oracle) => oracle.onClosed(workflowId, status));
+    temporal.onClosed = (workflowId, status) => {
+      for (const oracle of oracles) oracle.onClosed(workflowId, status);
+      this.#noteEnd(workflowId, status);
+    };
+  }
+
+  /** A run comes to its own end once its row is stored, and not before. */
+  #noteEnd(workflowId: string, status: ExecutionStatus): void {
+    if (!workflowId.startsWith("run-") || (status !== "COMPLETED" && status !== "CANCELLED")) return;
+    const runId = runIdOfWorkflow(workflowId);
+    this.endedAtMs.set(runId, this.sim.elapsedMs);
+    const hasRow = this.installations.some(({ store }) => store.hasRun(runId));
+    if (!hasRow) this.misdeeds.push(`${runId} is ${status} and has no row`);
+  }
+
+  /** Once, where a test says so. */
+  #crash({ step, moment }: CrashMoment): void {
+    if (this.crashAt?.step !== step || this.crashAt.moment !== moment) return;
+    this.crashAt = undefined;
+    const { process } = jobNow();
+    const installation = this.installations.find(({ workers }) => workers.includes(process));
+    if (installation === undefined) return;
+    this.#kill(installation, process, 2);
+    throw new Error("killed");
   }
 
   #hasNodes(runId: string): boolean {

@@ -38,15 +38,15 @@ test("an archive has every folder before what is in it, and ends as the kernel e
   ]);
 });
 
+const source = (name: string, depends = "") => Buffer.from(`\x7fELF\0name=${name}\0depends=${depends}\0`, "latin1");
+
+function write(path: string, content: Buffer): void {
+  const folder = dir.join("kernel", path.split("/").slice(0, -1).join("/"));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(dir.join("kernel", path), content);
+}
+
 describe("kernel modules", () => {
-  const source = (name: string, depends = "") => Buffer.from(`\x7fELF\0name=${name}\0depends=${depends}\0`, "latin1");
-
-  function write(path: string, content: Buffer): void {
-    const folder = dir.join("kernel", path.split("/").slice(0, -1).join("/"));
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(dir.join("kernel", path), content);
-  }
-
   beforeEach(() => {
     write("drivers/net/virtio-net.ko", source("virtio_net", "net-failover,virtio"));
     write("drivers/net/net_failover.ko.zst", zstdCompressSync(source("net_failover", "failover")));

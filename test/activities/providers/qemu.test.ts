@@ -32,17 +32,18 @@ describe("a machine", () => {
   });
 });
 
+const works = async () => undefined;
+const fails = async () => "no device";
+const never = () => Promise.reject(new Error("it was tried"));
+
 describe("the accelerator", () => {
   test("is KVM where a guest boots with it, and the emulator only where that may be", async () => {
-    const works = async () => undefined;
-    const fails = async () => "no device";
     expect(await chooseAccelerator("auto", "here", works)).toMatchObject({ accelerator: "kvm" });
     expect(await chooseAccelerator("auto", "here", fails)).toEqual({ accelerator: "tcg", why: "no KVM: no device" });
     await expect(chooseAccelerator("kvm", "here", fails)).rejects.toMatchObject({ kind: "engine unavailable" });
   });
 
   test("is not tried where the operator chose the emulator", async () => {
-    const never = () => Promise.reject(new Error("it was tried"));
     expect(await chooseAccelerator("tcg", "here", never)).toMatchObject({ accelerator: "tcg" });
   });
 });

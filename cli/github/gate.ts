@@ -32,8 +32,8 @@ export async function gateComment(env: NodeJS.ProcessEnv = process.env): Promise
     case "ignore":
       return conclude(env, "ignore", verdict.why);
     case "refuse":
-      await react(octokit, event, "confused");
       await answerOnce(octokit, event, verdict.why);
+      await react(octokit, event, "confused");
       return conclude(env, "refuse", verdict.why);
     case "go":
       await react(octokit, event, "eyes");

@@ -11,7 +11,7 @@ const OXLINT = join(CHECKOUT, "node_modules", "oxlint", "bin", "oxlint");
 function lint(file: string, content: string): string {
   using dir = new TempDir();
   copyFileSync(join(CHECKOUT, ".oxlintrc.json"), dir.join(".oxlintrc.json"));
-  mkdirSync(dirname(dir.join(file)));
+  mkdirSync(dirname(dir.join(file)), { recursive: true });
   writeFileSync(dir.join(file), content);
   const { status, stdout } = spawnSync(process.execPath, [OXLINT, file], { cwd: dir.path, encoding: "utf8" });
   return status === 0 ? "" : stdout;
@@ -22,6 +22,12 @@ test.for([
     "model/a.ts",
     'import type { A } from "#activities/index";\nexport type B = A;\n',
     "model/ imports zod and itself only",
+  ],
+  ["report/a.ts", 'export { Govc } from "#govc-wrapper";\n', "report/ is pure: model only"],
+  [
+    "govc-wrapper/src/a.ts",
+    'import type { A } from "#model/run";\nexport type B = A;\n',
+    "govc-wrapper/ is a package of its own: zod only",
   ],
   ["model/a.ts", 'import type { A } from "../activities/index.ts";\nexport type B = A;\n', "parent directories"],
   ["node/a.ts", 'export const load = () => import("../worker/wiring.ts");\n', "parent directories"],

@@ -13,7 +13,7 @@ import { BenchError } from "#model/errors";
 import { LABEL } from "#model/ids";
 
 /** The one that linked clones are made from; child disks on a standalone host need none. */
-export const SNAPSHOT = "meshbench";
+const SNAPSHOT = "meshbench";
 
 export interface Template {
   readonly ref: VmRef;

@@ -16,7 +16,7 @@ import { TempDir } from "#test/support/temp-dir";
  * `unavailable`: status 503, the host never hears of it. `cut`: the host does it, the caller's connection breaks before the
  * answer. `stall`: nobody ever answers.
  */
-export type ProxyFault = "unavailable" | "cut" | "stall";
+type ProxyFault = "unavailable" | "cut" | "stall";
 
 /** @param method - Of vSphere's API, such as `PowerOnVM_Task`. @param number - Of the call, from 1. */
 export type FaultPlan = (method: string, number: number) => ProxyFault | undefined;

@@ -15,7 +15,7 @@ test("F04: a worker that is killed in the main loop costs nothing: the next one 
   const { restarts } = installation.service("worker");
   const killedAtMs = Date.now();
   // The nodes go on, and are done by themselves.
-  await installation.killService("worker", () => sweep.command.says(/^no worker answers, retrying/m));
+  process.kill(installation.service("worker").pid, "SIGKILL");
   sweep.faultIsOver();
 
   const { rows, exitCode } = await sweep.ended();

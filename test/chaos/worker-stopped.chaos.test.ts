@@ -103,6 +103,7 @@ test("F14: workers that run out of memory and are started again do nothing twice
   await sweep.untilStep("main");
   await chaos.installation.killService("worker", async () => {
     expect([await starveWorker(), await starveWorker()]).toEqual([OUT_OF_MEMORY_ABORT, OUT_OF_MEMORY_ABORT]);
+    await sweep.command.says(/^no worker answers, retrying/m);
   });
   sweep.faultIsOver();
   const { rows } = await sweep.ended();

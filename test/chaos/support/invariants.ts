@@ -4,7 +4,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Docker from "dockerode";
-import { Worker } from "@temporalio/worker";
 import type { WorkflowBundleWithSourceMap } from "@temporalio/worker";
 import { seedPartsOf } from "#activities/assignment";
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
@@ -13,16 +12,17 @@ import type { ResultsStore } from "#activities/results/results-store";
 import { clockDriftsOf } from "#model/clocks";
 import { FAILURES } from "#model/errors";
 import { DEFAULT_GUARDS } from "#model/guards";
-import { LABEL, runIdOfWorkflow } from "#model/ids";
+import { LABEL, runIdOfWorkflow, runWorkflowId, sweepWorkflowId } from "#model/ids";
 import { masterIndexOf } from "#model/master";
 import { NODE_ENV } from "#model/node-protocol";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence } from "#model/run";
 import { expectedDigests } from "#model/tuples";
 import type { InstallationHarness } from "#test/support/installation-harness";
-import { bundleWorkflows, installQuietRuntime } from "#test/support/temporal";
+import { bundleWorkflows } from "#test/support/temporal";
 import type { ChaosHarness, ChaosSweep } from "#test/chaos/support/chaos-harness";
 import type { EngineEvent } from "#test/chaos/support/engine-events";
+import { replay } from "#test/chaos/support/replay";
 import { payloadsIn } from "#test/chaos/support/secret-canary";
 import { readWorkflows } from "#test/chaos/support/workflow-histories";
 import type { RecordedWorkflow } from "#test/chaos/support/workflow-histories";
@@ -56,6 +56,7 @@ interface Scene extends Pick<ChaosHarness, "installation" | "events" | "decoys" 
 /** @returns A line for each violation, beginning with the invariant's number; waits for what has time to become true. */
 export async function findViolations(harness: ChaosHarness, exemptions: Exemptions): Promise<string[]> {
   const { installation, events, decoys, canary, sweeps } = harness;
+  await untilTerminal(harness);
   const left = exemptions.isNotCleanYet ? [] : await leftAfter(CLEAN_WITHIN_SEC, harness);
   const workflows = await readWorkflows(installation);
   const store = openSqliteStore(join(installation.home, "results"));
@@ -87,6 +88,25 @@ async function listOpenSweeps(installation: InstallationHarness): Promise<Readon
   const sweeps = JSON.parse(stdout) as { sweep_id: string; status: string }[];
   return new Set(sweeps.filter(({ status }) => status === "OPEN").map(({ sweep_id: id }) => id));
 }
+
+/** Until the sweeps' workflows have closed, or should have: `findOpenEnds` says which. */
+async function untilTerminal({ installation, sweeps }: ChaosHarness): Promise<void> {
+  const latestMs = Math.max(0, ...sweeps.map((sweep) => terminalByMs(sweep) ?? 0));
+  await installation.withClient(async (client) => {
+    while (Date.now() < latestMs) {
+      const open = await Array.fromAsync(client.workflow.list({ query: 'ExecutionStatus = "Running"' }));
+      if (!open.some(({ workflowId }) => sweeps.some((sweep) => isOf(workflowId, sweep)))) return;
+      await delay(POLL_MS);
+    }
+  });
+}
+
+/** Milliseconds since 1970; `undefined` where nobody said when the fault was over. */
+const terminalByMs = ({ faultEndedAtMs, durationSec }: ChaosSweep): number | undefined =>
+  faultEndedAtMs === undefined ? undefined : faultEndedAtMs + (TERMINAL_WITHIN_SEC + durationSec) * 1000;
+
+const isOf = (workflowId: string, { id }: ChaosSweep): boolean =>
+  workflowId === sweepWorkflowId(id) || workflowId.startsWith(runWorkflowId(`${id}-p`));
 
 /** I1: nothing is left, in whatever state. */
 async function leftAfter(limitSec: number, harness: ChaosHarness): Promise<string[]> {
@@ -222,12 +242,10 @@ function findRepeatedEffects({ events, installation: { hostId }, workflows }: Sc
 
 /** I6: after the faults end, everything is terminal within 120 s and what is left of the load. */
 function findOpenEnds({ sweeps, workflows }: Scene): string[] {
-  return sweeps.flatMap(({ id, faultEndedAtMs, durationSec }) => {
-    const own = workflows.filter(
-      ({ workflowId }) => workflowId === `sweep-${id}` || workflowId.startsWith(`run-${id}-`),
-    );
-    if (faultEndedAtMs === undefined) return [`nobody said when the fault of ${id} was over`];
-    const limitMs = faultEndedAtMs + (TERMINAL_WITHIN_SEC + durationSec) * 1000;
+  return sweeps.flatMap((sweep) => {
+    const limitMs = terminalByMs(sweep);
+    if (limitMs === undefined) return [`nobody said when the fault of ${sweep.id} was over`];
+    const own = workflows.filter(({ workflowId }) => isOf(workflowId, sweep));
     return own.flatMap(({ workflowId, status, closedAtMs }) => {
       if (closedAtMs === undefined) return [`${workflowId} is ${status}`];
       return closedAtMs > limitMs ? [`${workflowId} closed ${Math.round((closedAtMs - limitMs) / 1000)} s late`] : [];
@@ -246,17 +264,10 @@ async function findSecrets({ canary, workflows, sweeps, rows }: Scene): Promise<
 
 let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
 
-function bundleOnce(): Promise<WorkflowBundleWithSourceMap> {
-  if (bundle === undefined) installQuietRuntime();
-  bundle ??= bundleWorkflows();
-  return bundle;
-}
-
 /** I8: what was recorded replays with the workflows as they are now. */
 async function findUnreplayable({ workflows }: Scene): Promise<string[]> {
-  const histories = workflows.map(({ workflowId, history }) => ({ workflowId, history }));
-  const replayed = await Array.fromAsync(Worker.runReplayHistories({ workflowBundle: await bundleOnce() }, histories));
-  return replayed.filter(({ error }) => error).map(({ workflowId, error }) => `${workflowId}: ${error?.message}`);
+  bundle ??= bundleWorkflows();
+  return replay(await bundle, workflows);
 }
 
 /** I9: a run's history stays small. */

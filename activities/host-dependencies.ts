@@ -2,11 +2,12 @@
 
 import type { OpenNodeDatabase } from "#activities/database/node-database";
 import type { HostGuards } from "#activities/guards/host-guards";
-import type { NodeProvider } from "#activities/providers/provider";
+import { providerKeyOf } from "#activities/providers/provider";
+import type { NodeProvider, ProviderKey } from "#activities/providers/provider";
 import type { ReapedHost } from "#activities/reap-host";
 import type { StepContext } from "#activities/step";
 import { BenchError } from "#model/errors";
-import type { Environment, ProviderName } from "#model/spec";
+import type { Environment } from "#model/spec";
 
 /** What a run's passwords are derived from stays inside: any worker of the host can attach, nothing is written down. */
 export interface RunCredentials {
@@ -46,7 +47,7 @@ export const DEFAULT_TIMING: StepTiming = {
 };
 
 export interface HostDependencies extends ReapedHost {
-  readonly providers: ReadonlyMap<ProviderName, NodeProvider>;
+  readonly providers: ReadonlyMap<ProviderKey, NodeProvider>;
   readonly openDatabase: OpenNodeDatabase;
   readonly credentials: RunCredentials;
   /** Where evidence waits until it is fetched. */
@@ -63,8 +64,9 @@ export interface HostDependencies extends ReapedHost {
 /** @throws {BenchError} `no provider` where this host has none of that name. */
 export function providerOf(
   { providers, host }: HostDependencies,
-  { provider: name }: Pick<Environment, "provider">,
+  environment: Pick<Environment, "provider" | "inside">,
 ): NodeProvider {
+  const name = providerKeyOf(environment);
   const provider = providers.get(name);
   if (provider === undefined) throw new BenchError("no provider", `this host has no ${name}`, { host });
   return provider;

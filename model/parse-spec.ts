@@ -87,6 +87,7 @@ function toEnvironment(name: string, shape: SpecShape["environments"][string]): 
     ram_disk: ramDiskMib,
     dns,
     kernel,
+    inside,
     max_nodes: maxNodes,
   } = shape;
   return {
@@ -99,6 +100,7 @@ function toEnvironment(name: string, shape: SpecShape["environments"][string]): 
     ...(ramDiskMib !== undefined && { ramDiskMib }),
     ...(dns !== undefined && { dns }),
     ...(kernel !== undefined && { kernel }),
+    ...(inside !== undefined && { inside }),
     ...(maxNodes !== undefined && { maxNodes }),
   };
 }

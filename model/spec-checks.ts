@@ -68,12 +68,15 @@ function checkHosts({ environments }: Spec, { hosts }: SpecLimits): InputIssue[]
     }));
 }
 
-/** A machine has whole processors, and only QEMU is handed a kernel. */
+/** A machine has whole processors, only QEMU is handed a kernel, and only engines are in a VM themselves. */
 function checkVirtualMachines({ environments, factors }: Spec): InputIssue[] {
-  return environments.flatMap(({ name, provider, cpus, kernel }): InputIssue[] => {
+  return environments.flatMap(({ name, provider, cpus, kernel, inside }): InputIssue[] => {
     const at = (key: string) => formatPath(["environments", name, key]);
     if (provider !== "qemu" && kernel !== undefined) {
       return [{ field: at("kernel"), value: kernel, rule: "only with provider qemu", hint: "remove it" }];
+    }
+    if (provider !== "docker" && inside !== undefined) {
+      return [{ field: at("inside"), value: inside, rule: "only with provider docker", hint: "remove it" }];
     }
     const fraction = (factors.cpus.length > 0 ? factors.cpus : [cpus]).find((value) => !Number.isInteger(value));
     const isVirtual = provider === "qemu" || provider === "esxi";

@@ -18,7 +18,7 @@ import {
   memory,
   nameText,
 } from "#model/field-rules";
-import { CLIENTS, ENGINES, KERNELS, MODES, ORDERS, PHASINGS, PROVIDERS, RELEASES, RESOLVES } from "#model/spec";
+import { CLIENTS, ENGINES, KERNELS, PLACES, MODES, ORDERS, PHASINGS, PROVIDERS, RELEASES, RESOLVES } from "#model/spec";
 
 /** Set by the operator of an installation, never by a spec, a flag or a comment. */
 export interface SpecLimits {
@@ -118,6 +118,12 @@ function environmentShape(factors: ReturnType<typeof factorTypes>) {
           "Provider `qemu` only: `host` boots the host's own kernel in the VMs, so that containers and VMs differ by it no longer.",
         )
         .meta({ default: "image" }),
+      inside: choice(PLACES)
+        .optional()
+        .describe(
+          "Provider `docker` only: `vm` takes the engine in the host's VM (`docker.in_vm` in `hosts.yaml`), on the same machine as the host's own.",
+        )
+        .meta({ default: "host" }),
       max_nodes: factors.nodes.optional().describe("Points with more nodes are skipped here, and the plan says so."),
     },
     { error: "must be a map with provider, cpus and memory" },

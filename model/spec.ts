@@ -11,6 +11,7 @@ export const RELEASES = ["agreed", "polled"] as const;
 export const RESOLVES = ["addresses", "names", "reverse"] as const;
 export const PHASINGS = ["aligned", "staggered"] as const;
 export const KERNELS = ["image", "host"] as const;
+export const PLACES = ["host", "vm"] as const;
 export const ORDERS = ["interleaved", "declared"] as const;
 
 export type Mode = (typeof MODES)[number];
@@ -21,6 +22,7 @@ export type Release = (typeof RELEASES)[number];
 export type Resolve = (typeof RESOLVES)[number];
 export type Phasing = (typeof PHASINGS)[number];
 export type Kernel = (typeof KERNELS)[number];
+export type EnginePlace = (typeof PLACES)[number];
 export type Order = (typeof ORDERS)[number];
 
 /** What really separates the nodes of a run; `tcg` and `simulated` never support a conclusion about VMs. */
@@ -44,6 +46,8 @@ export interface Environment {
   readonly dns?: readonly string[];
   /** What VMs boot, with provider `qemu`: their image's kernel, or the one that runs on the host. Absent: `image`. */
   readonly kernel?: Kernel;
+  /** With provider `docker`: the host's own engine, or the one in its VM. Absent: `host`. */
+  readonly inside?: EnginePlace;
   /** Points with more nodes are skipped here, and the plan says so. */
   readonly maxNodes?: number;
 }

@@ -3,6 +3,8 @@
 import { isMap, LineCounter, parseDocument } from "yaml";
 import type { Document } from "yaml";
 import { z } from "zod";
+import { isPartOfPool } from "#activities/providers/address-pool";
+import { parseSubnet } from "#activities/providers/ipv4";
 import { InputError } from "#model/errors";
 import type { InputIssue } from "#model/errors";
 import { formatPath, valueAt } from "#model/field-path";
@@ -21,13 +23,30 @@ const endpoint = z
   .string("must be an address such as unix:///var/run/docker.sock")
   .refine((url) => !/\/\/[^/]*@/.test(url), "no user or password belongs in an address; value not echoed");
 
+const subnet = z.string("must be a block of 198.18.0.0/15").transform((text, context) => {
+  const block = parseSubnet(text);
+  if (block && isPartOfPool(block)) return block;
+  context.addIssue({
+    code: "custom",
+    message: "must be a block of 198.18.0.0/15, /24 or larger; such as 198.19.0.0/16",
+  });
+  return z.NEVER;
+});
+
+/** An engine in a VM of this machine, for environments with `inside: vm`: docs/nested.md. */
+const engineInVm = z.strictObject({
+  endpoint,
+  /** The nodes' addresses, which this machine routes to the VM. */
+  subnet,
+});
+
 /** `auto`: KVM where a guest boots with it, else emulation, which is slow and says nothing about VMs. */
 const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
 
 const hostShape = z.strictObject({
   /** Relative to hosts.yaml. Every run's passwords are derived from its content. */
   secret_file: z.string("must be the path of a secret file 0600").min(1, "must be the path of a secret file 0600"),
-  docker: z.strictObject({ endpoint }).optional(),
+  docker: z.strictObject({ endpoint, in_vm: engineInVm.optional() }).optional(),
   /** Native nodes on the worker's own machine: `process: {}`. Needs root. */
   process: z.strictObject({}).optional(),
   /** Virtual machines on the worker's own machine: `qemu: {}`. Needs root. */

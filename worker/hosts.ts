@@ -15,11 +15,10 @@ import { nodeImageDir, nodeTreeDigest } from "#activities/image/node-tree";
 import { DockerProvider } from "#activities/providers/docker";
 import { openDockerEndpoint } from "#activities/providers/docker-endpoint";
 import { ProcessProvider } from "#activities/providers/process";
-import type { NodeProvider } from "#activities/providers/provider";
+import type { NodeProvider, ProviderKey } from "#activities/providers/provider";
 import { QemuProvider } from "#activities/providers/qemu";
 import { currentStepContext } from "#activities/step";
 import { UnavailableError } from "#model/errors";
-import type { ProviderName } from "#model/spec";
 import { openEsxiProvider } from "#worker/esxi-host";
 import { credentialsFrom, readHostSecret } from "#worker/host-secret";
 import { readHostsFile } from "#worker/hosts-file";
@@ -95,12 +94,16 @@ function openProviders(
   host: string,
   { docker, process: native, qemu, esxi }: HostSettings,
   installation: Installation,
-): ReadonlyMap<ProviderName, NodeProvider> {
-  const providers = new Map<ProviderName, NodeProvider>();
+): ReadonlyMap<ProviderKey, NodeProvider> {
+  const providers = new Map<ProviderKey, NodeProvider>();
   if (docker) {
-    const { options } = openDockerEndpoint(docker.endpoint, { field: `hosts.${host}.docker.endpoint` });
-    const engine = new Docker(options);
+    const engine = openEngine(docker.endpoint, `hosts.${host}.docker.endpoint`);
     providers.set("docker", new DockerProvider({ docker: engine, hostId: host, imageTag: nodeImageTag }));
+  }
+  if (docker?.in_vm) {
+    const engine = openEngine(docker.in_vm.endpoint, `hosts.${host}.docker.in_vm.endpoint`);
+    const inVm = { docker: engine, hostId: host, imageTag: nodeImageTag, vmSubnet: docker.in_vm.subnet };
+    providers.set("docker in a VM", new DockerProvider(inVm));
   }
   if (native) {
     requireRootFor(`hosts.${host}.process`);
@@ -115,6 +118,9 @@ function openProviders(
   if (esxi) providers.set("esxi", openEsxiProvider(host, esxi, installation));
   return providers;
 }
+
+const openEngine = (endpoint: string, field: string): Docker =>
+  new Docker(openDockerEndpoint(endpoint, { field }).options);
 
 /** Namespaces and interfaces are root's: whoever only looks at what is there needs it, too. */
 function requireRootFor(field: string): void {

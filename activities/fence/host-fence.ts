@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { isInTheWay } from "#activities/fence/fence-mark";
 import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
+import { providerKeyOf } from "#activities/providers/provider";
 import type { NodeProvider } from "#activities/providers/provider";
 import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
@@ -37,7 +38,7 @@ export class HostFence {
    * @throws {BenchError} `fenced`, with who has it and until when.
    */
   async take(run: RunSpec, deadlineAt: string, timing: FenceTiming, signal: AbortSignal): Promise<void> {
-    const engineId = await this.#host.providers.get(run.environment.provider)?.fence?.engineId();
+    const engineId = await this.#host.providers.get(providerKeyOf(run.environment))?.fence?.engineId();
     const claim = { ...this.#claimOf(run, deadlineAt), ...(engineId !== undefined && { engineId }) };
     const startedMs = performance.now();
     for (;;) {
@@ -109,7 +110,7 @@ export class HostFence {
 
   /** The machine's mark holds for every provider; an engine's, also for workers on other machines. */
   #marksOf({ environment }: RunSpec): FenceMark[] {
-    const engineFence = this.#host.providers.get(environment.provider)?.fence;
+    const engineFence = this.#host.providers.get(providerKeyOf(environment))?.fence;
     return [this.#host.machineFence, ...(engineFence ? [engineFence] : [])];
   }
 

@@ -25,11 +25,19 @@ export function prefixFor(nodes: number): number {
  * Blocks of the pool that nothing in `taken` touches, beginning at a place of the run's own, so that runs that start at
  * once on one machine rarely want the same one, and two workers with the same run always do.
  */
-export function* freeSubnets(runId: string, prefix: number, taken: readonly Subnet[]): Generator<Subnet> {
+export function* freeSubnets(runId: string, prefix: number, taken: readonly Subnet[], pool = POOL): Generator<Subnet> {
   const start = createHash("sha256").update(runId).digest().readUInt32BE();
-  for (const subnet of subnetsOf(POOL, prefix, start)) {
+  for (const subnet of subnetsOf(pool, prefix, start)) {
     if (!taken.some((other) => overlaps(subnet, other))) yield subnet;
   }
+}
+
+interface WantedSubnet {
+  readonly runId: string;
+  readonly host: string;
+  readonly nodes: number;
+  /** Absent: all of 198.18.0.0/15. */
+  readonly pool?: Subnet;
 }
 
 /**
@@ -38,18 +46,22 @@ export function* freeSubnets(runId: string, prefix: number, taken: readonly Subn
  * @throws {BenchError} `address pool`
  */
 export function chooseSubnet(
-  { runId, nodes, host }: { readonly runId: string; readonly nodes: number; readonly host: string },
+  { runId, nodes, host, pool = POOL }: WantedSubnet,
   taken: readonly Subnet[],
   refused: ReadonlySet<number> = new Set(),
 ): Subnet {
   const prefix = prefixFor(nodes);
-  for (const subnet of freeSubnets(runId, prefix, taken)) {
+  for (const subnet of freeSubnets(runId, prefix, taken, pool)) {
     if (!refused.has(subnet.base)) return subnet;
   }
-  const inTheWay = taken.filter((other) => overlaps(other, POOL)).length + refused.size;
-  const message = `no /${prefix} is free in ${formatSubnet(POOL)}: ${inTheWay} networks and routes are in the way`;
+  const inTheWay = taken.filter((other) => overlaps(other, pool)).length + refused.size;
+  const message = `no /${prefix} is free in ${formatSubnet(pool)}: ${inTheWay} networks and routes are in the way`;
   throw new BenchError("address pool", message, { host });
 }
 
 /** Wider routes, such as the default one, give way to a network's own: they occupy nothing. */
 export const poolRoutes = (routes: readonly Subnet[]): Subnet[] => routes.filter(({ prefix }) => prefix >= POOL.prefix);
+
+/** Whether a block is a part of 198.18.0.0/15 that has room for a run. */
+export const isPartOfPool = ({ base, prefix }: Subnet): boolean =>
+  prefix >= POOL.prefix && prefix <= 24 && overlaps({ base, prefix }, POOL);

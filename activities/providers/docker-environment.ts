@@ -32,13 +32,14 @@ interface EngineInfo {
 }
 
 /**
- * @param imageTag - The image of this checkout, for environments that name none.
+ * @param about.imageTag - The image of this checkout, for environments that name none.
+ * @param about.isInVm - The operator says so: nothing that an engine tells shows it from outside.
  * @throws {BenchError} `image`, `protocol`, `engine unavailable`.
  */
 export async function prepareDockerEnvironment(
   engine: DockerEngine,
   environment: Environment,
-  imageTag: () => Promise<string>,
+  { imageTag, isInVm }: { readonly imageTag: () => Promise<string>; readonly isInVm: boolean },
 ): Promise<PreparedEnvironment> {
   const [info, version] = await Promise.all([
     engine.read("ask for the engine's facts", undefined, (docker): Promise<EngineInfo> => docker.info()),
@@ -46,16 +47,16 @@ export async function prepareDockerEnvironment(
   ]);
   const image = await inspectImage(engine, environment, imageTag);
   requireFit(image, environment, version.Arch);
-  const isHere = isLocal(engine.docker, info);
+  const isHere = !isInVm && isLocal(engine.docker, info);
   const processor = isHere ? await readProcessor() : undefined;
   return {
     ...environment,
     imageDigest: image.Id,
-    isolation: isolationOn(processor),
+    isolation: isInVm ? "container-in-vm" : isolationOn(processor),
     facts: factsByName({
       ...engineFacts(info, version.Arch),
       ...imageFacts(image),
-      ...processorFacts(processor),
+      ...(isInVm ? { virtualisation: "declared" } : processorFacts(processor)),
       ...neighbourFacts(isHere ? await readNeighbourLimit() : undefined),
     }),
   };

@@ -22,6 +22,8 @@ export interface WantedNetwork {
   readonly nodes: number;
   /** Nodes must reach resolvers outside the network. */
   readonly isOpen: boolean;
+  /** Where its addresses are taken from; absent: the whole pool. */
+  readonly pool?: Subnet;
 }
 
 const networkNameOf = (runId: string): string => `meshbench-${runId}`;

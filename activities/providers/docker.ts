@@ -25,6 +25,7 @@ import {
   removeRun,
 } from "#activities/providers/docker-removal";
 import { readHostRoutes } from "#activities/providers/host-routes";
+import type { Subnet } from "#activities/providers/ipv4";
 import { isNodeOfRun } from "#activities/providers/labels";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
@@ -38,6 +39,8 @@ export interface DockerProviderOptions {
   /** The node image of this checkout, for environments that name none. */
   readonly imageTag: () => Promise<string>;
   readonly now?: () => Date;
+  /** Where the engine is in a VM of this machine: its nodes' addresses, which this machine routes into the VM. */
+  readonly vmSubnet?: Subnet;
   /** No API call is waited for any longer. */
   readonly callTimeoutMs?: number;
 }
@@ -48,12 +51,14 @@ export class DockerProvider implements NodeProvider {
   readonly #engine: DockerEngine;
   readonly #hostId: string;
   readonly #imageTag: () => Promise<string>;
+  readonly #vmSubnet: Subnet | undefined;
   readonly #now: () => Date;
   // Starting containers is bound by the processor: more than two at once for each core makes none of them faster.
   readonly #concurrency = Math.max(4, 2 * availableParallelism());
   readonly #slots: LimitFunction = pLimit(this.#concurrency);
 
-  constructor({ docker, hostId, imageTag, now = () => new Date(), callTimeoutMs }: DockerProviderOptions) {
+  constructor({ docker, hostId, imageTag, vmSubnet, now = () => new Date(), callTimeoutMs }: DockerProviderOptions) {
+    this.#vmSubnet = vmSubnet;
     this.#engine = new DockerEngine(docker, hostId, callTimeoutMs === undefined ? {} : { callTimeoutMs });
     this.#hostId = hostId;
     this.#imageTag = imageTag;
@@ -62,13 +67,18 @@ export class DockerProvider implements NodeProvider {
   }
 
   prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
-    return prepareDockerEnvironment(this.#engine, environment, this.#imageTag);
+    const isInVm = this.#vmSubnet !== undefined;
+    return prepareDockerEnvironment(this.#engine, environment, { imageTag: this.#imageTag, isInVm });
   }
 
   async ensureRun(run: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void> {
     const { runId, point, environment } = run;
-    const wanted = { runId, host: this.#hostId, deadlineAt, nodes: point.nodes, isOpen: environment.dns !== undefined };
-    await ensureNetwork(this.#engine, wanted, await readHostRoutes(), signal);
+    const pool = this.#vmSubnet;
+    // The nodes of a closed network answer nobody outside of their engine's machine.
+    const isOpen = environment.dns !== undefined || pool !== undefined;
+    const wanted = { runId, host: this.#hostId, deadlineAt, nodes: point.nodes, isOpen, ...(pool && { pool }) };
+    // This machine's routes say nothing about the VM's.
+    await ensureNetwork(this.#engine, wanted, pool ? [] : await readHostRoutes(), signal);
   }
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {

@@ -36,6 +36,12 @@ export interface LabelledResource {
   readonly node?: number;
 }
 
+/** What a host has its providers by: an environment's provider, or the one of the engine in its VM. */
+export type ProviderKey = ProviderName | "docker in a VM";
+
+export const providerKeyOf = ({ provider, inside }: Pick<Environment, "provider" | "inside">): ProviderKey =>
+  inside === "vm" ? "docker in a VM" : provider;
+
 /** Creates and removes the machines of a run. Every call may come twice, from two workers, and may be cut off anywhere. */
 export interface NodeProvider {
   readonly name: ProviderName;

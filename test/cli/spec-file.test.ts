@@ -148,7 +148,7 @@ describe("a file that is no spec is refused with path and reason (B21)", () => {
 
   test("missing, with the presets there are", async () => {
     expect(await loadPath(join(dir, "none.yaml"))).toEqual([
-      'error: spec: got "none.yaml"; no such file; a YAML file, or a preset: quick, paper/test-1, paper/test-2, paper/test-3, paper/test-4',
+      'error: spec: got "none.yaml"; no such file; a YAML file, or a preset: quick, paper/test-1, paper/test-2, paper/test-3, paper/test-4, paper/nested',
     ]);
     expect(await loadPath("paper/tset-3")).toEqual([
       'error: spec: got "paper/tset-3"; no such file; did you mean paper/test-3',

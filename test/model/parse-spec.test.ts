@@ -127,6 +127,11 @@ const REFUSED: readonly (readonly [row: string, change: Record<string, unknown>,
     'error: environments.containers.kernel: got "host"; only with provider qemu; remove it',
   ],
   [
+    "inside",
+    { environments: { containers: { ...containers, provider: "process", inside: "vm" } } },
+    'error: environments.containers.inside: got "vm"; only with provider docker; remove it',
+  ],
+  [
     "half a VM",
     { environments: { vms: { ...containers, provider: "qemu", cpus: 0.5 } } },
     "error: environments.vms.cpus: got 0.5; a VM has whole processors; such as 1",

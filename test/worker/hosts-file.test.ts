@@ -37,6 +37,18 @@ test("what the operator wrote is what comes out, limits have defaults", () => {
   expect(parseHostsFile("hosts: {}", "hosts.yaml").limits).toEqual({ nodes: 256, runs: 500 });
 });
 
+test("an engine in a VM has addresses that lead into it", () => {
+  const inVm = (subnet: string) =>
+    GOOD.replace("docker: {", `docker: { in_vm: { endpoint: "tcp://192.0.2.7:2376", subnet: ${subnet} },`);
+  expect(parseHostsFile(inVm("198.19.0.0/16"), "hosts.yaml").hosts["local"]?.docker?.in_vm).toEqual({
+    endpoint: "tcp://192.0.2.7:2376",
+    subnet: { base: 0xc6130000, prefix: 16 },
+  });
+  for (const elsewhere of ["10.0.0.0/16", "198.18.0.0/25", "198.16.0.0/14", "all"]) {
+    expect(issuesOf(inVm(elsewhere)).join()).toContain("must be a block of 198.18.0.0/15");
+  }
+});
+
 test("the file that set-up writes is read, and so is its secret", () => {
   using dir = new TempDir();
   const installation = locateInstallation({ MESHBENCH_HOME: dir.join("home") });

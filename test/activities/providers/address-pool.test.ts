@@ -30,6 +30,12 @@ describe("freeSubnets", () => {
     expect(blocksOf("run-1")[0]).not.toBe(blocksOf("run-2")[0]);
   });
 
+  test("stays within the part of it that a run may have", () => {
+    const part = [...freeSubnets("run-1", 24, [], parseSubnet("198.19.0.0/16"))].map(formatSubnet);
+    expect(part).toHaveLength(256);
+    for (const block of part) expect(block).toMatch(/^198\.19\./);
+  });
+
   test("leaves out whatever touches a block that is taken", () => {
     const taken = ["198.18.0.0/16", "198.19.255.128/25"].map((text) => parseSubnet(text)!);
     const free = blocksOf("run-1", taken);

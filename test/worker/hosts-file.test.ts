@@ -37,9 +37,10 @@ test("what the operator wrote is what comes out, limits have defaults", () => {
   expect(parseHostsFile("hosts: {}", "hosts.yaml").limits).toEqual({ nodes: 256, runs: 500 });
 });
 
+const inVm = (subnet: string) =>
+  GOOD.replace("docker: {", `docker: { in_vm: { endpoint: "tcp://192.0.2.7:2376", subnet: ${subnet} },`);
+
 test("an engine in a VM has addresses that lead into it", () => {
-  const inVm = (subnet: string) =>
-    GOOD.replace("docker: {", `docker: { in_vm: { endpoint: "tcp://192.0.2.7:2376", subnet: ${subnet} },`);
   expect(parseHostsFile(inVm("198.19.0.0/16"), "hosts.yaml").hosts["local"]?.docker?.in_vm).toEqual({
     endpoint: "tcp://192.0.2.7:2376",
     subnet: { base: 0xc6130000, prefix: 16 },

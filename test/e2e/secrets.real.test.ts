@@ -1,5 +1,6 @@
 /** Canaries in the place of every secret that an installation has: none of them shows where anybody could read it. */
 
+import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,9 +13,10 @@ import type { CommandResult } from "#test/support/meshbench-command";
 import { requireNodeImage } from "#test/support/node-image";
 import { TempDir } from "#test/support/temp-dir";
 
-const API_KEY = "canary-of-temporal-cloud";
-const TOKEN = "canary-of-github";
+const API_KEY = `canary-of-temporal-cloud-${randomUUID()}`;
+const TOKEN = `canary-of-github-${randomUUID()}`;
 const SAMPLE_EVERY_MS = 100;
+const POLL = { timeout: 30_000, interval: 100 };
 
 const reports = new TempDir();
 let harness: InstallationHarness;
@@ -29,15 +31,9 @@ beforeAll(async () => {
     NODE_OPTIONS: `--report-on-signal --report-directory=${reports.path}`,
   };
   harness = await InstallationHarness.up({ env });
-  const worker = `environ of process ${harness.service("worker").pid}`;
   canary = new SecretCanary(harness, [
-    // On its way to the worker it is in the plan, which only the owner may read.
-    {
-      name: "Temporal's key",
-      value: API_KEY,
-      belongsIn: (where) => [worker, "run/plan.json"].includes(where) || isCommand(where),
-    },
-    { name: "GitHub's token", value: TOKEN, belongsIn: isCommand },
+    { name: "Temporal's key", value: API_KEY, belongsIn: isWhereKeyBelongs },
+    { name: "GitHub's token", value: TOKEN, belongsIn: (where) => isEnvironmentOf(where, isCommand) },
   ]);
 });
 
@@ -46,19 +42,37 @@ afterAll(async () => {
   reports[Symbol.dispose]();
 });
 
-/** Commands have the environment that their user has: here, whatever descends from this process. */
-function isCommand(where: string): boolean {
+/** On its way to the worker it is in the plan, which only the owner may read. */
+const isWhereKeyBelongs = (where: string): boolean =>
+  where === "run/plan.json" || isEnvironmentOf(where, (pid) => isWorker(pid) || isCommand(pid));
+
+function isEnvironmentOf(where: string, isIt: (pid: number) => boolean): boolean {
   const pid = /^environ of process (\d+)$/.exec(where)?.[1];
-  return pid !== undefined && descendsFromHere(Number(pid));
+  return pid !== undefined && isIt(Number(pid));
 }
 
-function descendsFromHere(pid: number): boolean {
-  if (pid === process.pid) return true;
+/** What it forks is a copy of it, until that becomes another program. */
+const isWorker = (pid: number): boolean =>
+  readProcess(pid, "cmdline")?.endsWith("main.ts\0worker\0") === true &&
+  readProcess(pid, "environ")?.includes(`MESHBENCH_HOME=${harness.home}\0`) === true;
+
+/** Commands have the environment that their user has: here, whatever descends from this process. */
+function isCommand(pid: number): boolean {
+  const parent = parentOf(pid);
+  // Of one that has ended meanwhile nobody can say whose it was.
+  return pid === process.pid || parent === undefined || (parent > 1 && isCommand(parent));
+}
+
+function parentOf(pid: number): number | undefined {
+  const parent = /^PPid:\s+(\d+)$/m.exec(readProcess(pid, "status") ?? "")?.[1];
+  return parent === undefined ? undefined : Number(parent);
+}
+
+function readProcess(pid: number, file: string): string | undefined {
   try {
-    const parent = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-    return parent > 1 && descendsFromHere(parent);
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
   } catch {
-    return true; // ended since: nobody can say whose it was
+    return undefined;
   }
 }
 
@@ -83,7 +97,6 @@ test("a sweep with a run that fails shows no secret to anybody", async () => {
     await harness.untilMainLoop(sweepId);
     const { containersSearched } = await canary.look();
     expect(containersSearched).toBeGreaterThanOrEqual(2);
-    process.kill(worker, "SIGUSR2");
     await killNode(firstRunOf(sweepId));
     const result = await disturbed.finished;
     canary.lookAtOutput(textOf(result), "what run printed");
@@ -94,7 +107,7 @@ test("a sweep with a run that fails shows no secret to anybody", async () => {
   }
   await lookAtImage();
   await lookAtHistories();
-  expect(lookAtCrashReports()).toBeGreaterThan(0);
+  await lookAtCrashReport();
   await canary.look();
   expect(canary.found).toEqual([]);
 });
@@ -134,9 +147,13 @@ async function lookAtHistories(): Promise<void> {
   }
 }
 
-/** @returns How many there are. */
-function lookAtCrashReports(): number {
-  const names = readdirSync(reports.path);
-  for (const name of names) canary.lookAtOutput(readFileSync(reports.join(name), "utf8"), name);
-  return names.length;
+/** It is written as if the worker had crashed. */
+async function lookAtCrashReport(): Promise<void> {
+  process.kill(harness.service("worker").pid, "SIGUSR2");
+  await expect.poll(() => readCrashReports().map(isWhole), POLL).toEqual([true]);
+  for (const text of readCrashReports()) canary.lookAtOutput(text, "the crash report");
 }
+
+const readCrashReports = () => readdirSync(reports.path).map((name) => readFileSync(reports.join(name), "utf8"));
+
+const isWhole = (report: string): boolean => report.trimEnd().endsWith("}");

@@ -79,12 +79,13 @@ export class Vcsim implements AsyncDisposable {
       `127.0.0.1:${port}`,
       "-username",
       "meshbench",
+      "-attached",
       ...faults.flatMap((fault) => ["-fault", fault]),
       ...methodDelays.flatMap((delay) => ["-method-delay", delay]),
       ...(engine ? ["-back", `${NODE_VMS}=${JSON.stringify(engine.containerArguments)}`] : []),
     ];
     const env = { ...process.env, VCSIM_PASSWORD: password, VCSIM_INSPECT_INTERVAL: "60s" };
-    const child = spawn(vcsim, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(vcsim, args, { env, stdio: ["pipe", "pipe", "pipe"] });
     try {
       return new Vcsim(mode, { ...(await announcementOf(child)), password, govc, process: child }, engine);
     } catch (error) {

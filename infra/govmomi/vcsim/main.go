@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/url"
@@ -36,6 +37,7 @@ type options struct {
 	hosts    int
 	vms      int
 	delayMs  int
+	attached bool
 	delays   methodDelays
 	backs    backings
 	faults   faultRules
@@ -50,6 +52,7 @@ func main() {
 	flag.IntVar(&o.hosts, "host", 1, "hosts of the vCenter's cluster")
 	flag.IntVar(&o.vms, "vm", 0, "virtual machines that are there from the start")
 	flag.IntVar(&o.delayMs, "delay", 0, "milliseconds that each call takes longer")
+	flag.BoolVar(&o.attached, "attached", false, "end when standard input does, as when whoever started it has died")
 	flag.Var(&o.delays, "method-delay", "METHOD:MS, again for each method")
 	flag.Var(&o.backs, "back", `GLOB=["docker option",…,"image"]: containers behind virtual machines of such names`)
 	flag.Var(&o.faults, "fault", "METHOD=FAULT[:COUNT[:SKIP]]: the method fails COUNT times (0: always) after SKIP calls")
@@ -92,6 +95,12 @@ func serve(o *options) error {
 
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGINT, syscall.SIGTERM)
+	if o.attached {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			ended <- syscall.SIGTERM
+		}()
+	}
 	<-ended
 	// The server is left to the end of the process: closing it waits for clients that wait for it.
 	return nil

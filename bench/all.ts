@@ -15,6 +15,7 @@ const PROGRAMS = [
   "provisioning",
   "orchestration",
   "memory",
+  "native-vs-docker",
 ];
 
 const names = process.argv.slice(2);

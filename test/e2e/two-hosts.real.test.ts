@@ -18,7 +18,8 @@ import { SecondMachine } from "#test/support/second-machine";
 import { TempDir } from "#test/support/temp-dir";
 import { startTemporal } from "#test/support/temporal";
 
-const DURATION_SEC = 8;
+/** Long enough for a few commands meanwhile, also on a busy machine. */
+const DURATION_SEC = 12;
 const EAST = `east-${process.pid}`;
 const WEST = `west-${process.pid}`;
 

@@ -7,6 +7,7 @@ import type { GithubActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
 import { createStoreActivities } from "#activities/store-activities";
 import { createTemporalActivities } from "#activities/temporal";
+import { UnavailableError } from "#model/errors";
 import { isSecretVariable } from "#model/inert-input";
 import { openGithub } from "#worker/github";
 import { closeHosts, hostsOnThisMachine, openHosts } from "#worker/hosts";
@@ -22,7 +23,8 @@ import {
   explainCallFailure,
   readTemporalSettings,
 } from "#worker/temporal-connection";
-import { viewTemporal } from "#worker/temporal-view";
+import type { TemporalSettings } from "#worker/temporal-connection";
+import { isReplaced, viewTemporal } from "#worker/temporal-view";
 import type { TemporalView } from "#worker/temporal-view";
 import { serve } from "#worker/worker";
 
@@ -42,6 +44,7 @@ export async function runWorker(installation: Installation = locateInstallation(
   const hosts = openHosts(installation, view);
   await requireOnlyMachine(client, hostsOnThisMachine(installation));
   const store = areResultsElsewhere(installation) ? undefined : openResultsStore(installation);
+  const stopping = new AbortController();
   try {
     await reapBeforeServing(hosts, store, installation);
     await keepReapSchedules(
@@ -55,18 +58,30 @@ export async function runWorker(installation: Installation = locateInstallation(
       temporal: createTemporalActivities({ client }),
       ...githubService(openGithub(installation, client, store)),
     };
-    await serve(settings, activities, () => {
+    const onReady = () => {
       const names = [...hosts.map(({ host }) => `host ${host}`), ...(store ? ["the results store"] : [])].join(", ");
       process.stderr.write(`worker: serves ${names}, by Temporal at ${settings.address}\n`);
-    });
+    };
+    const replaced = isReplaced(client, view, stopping.signal);
+    await serve(settings, activities, { onReady, until: replaced });
+    stopping.abort();
+    if (await replaced) throw otherServer(settings);
   } catch (error) {
     throw explainCallFailure(error) ?? error;
   } finally {
+    stopping.abort();
     store?.close();
     await closeHosts(hosts);
     await client.connection.close();
   }
 }
+
+/** Schedules and search attributes are gone with the old one: the worker's next start makes them. */
+const otherServer = ({ address }: TemporalSettings): UnavailableError =>
+  new UnavailableError(
+    `the Temporal server at ${address} is another one than before, and knows nothing of earlier runs`,
+    "the supervisor starts this worker anew; by hand: meshbench worker",
+  );
 
 /** From now on the settings have them: programs and threads that are started would, too, and so would a crash report. */
 function forgetSecretVariables(): void {

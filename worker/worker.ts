@@ -44,14 +44,18 @@ export interface ServedActivities {
   readonly github?: GithubActivities;
 }
 
-/**
- * Serves until SIGINT or SIGTERM.
- * @param onReady - Called once all queues are about to be polled.
- */
+interface Serving {
+  /** Called once all queues are about to be polled. */
+  readonly onReady: () => void;
+  /** Ends the serving when it resolves, as a signal does. */
+  readonly until: Promise<unknown>;
+}
+
+/** Serves until SIGINT or SIGTERM, or until it is told. */
 export async function serve(
   settings: TemporalSettings,
   { hosts, store, temporal, github }: ServedActivities,
-  onReady: () => void,
+  { onReady, until }: Serving,
 ): Promise<void> {
   Runtime.install({ logger: new DefaultLogger("WARN", logLine), telemetryOptions: { logging: LOG_BY_LINE } });
   const connection = await NativeConnection.connect(settings.connectionOptions);
@@ -92,6 +96,7 @@ export async function serve(
       ),
     ]);
     onReady();
+    void until.then(() => shutDown(workers));
     await runTogether(workers);
   } finally {
     await connection.close();
@@ -104,9 +109,13 @@ async function runTogether(workers: readonly Worker[]): Promise<void> {
     try {
       await worker.run();
     } finally {
-      for (const other of workers) if (other.getState() === "RUNNING") other.shutdown();
+      shutDown(workers);
     }
   });
   const failure = (await Promise.allSettled(running)).find((one) => one.status === "rejected");
   if (failure) throw failure.reason;
+}
+
+function shutDown(workers: readonly Worker[]): void {
+  for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
 }

@@ -78,6 +78,12 @@ test("F08: a run whose history is lost is gone soon after its deadline, and has 
     rows: [{ run_id: sweep.runId, status: "FAILED", reason: expect.stringMatching(/^history lost: /) }],
   });
 
+  // The reaper's schedule went with the database.
+  await until("a worker that knows the new server has its schedule there", 60, async () =>
+    (await installation.withClient((client) => Array.fromAsync(client.schedule.list()))).some(({ scheduleId }) =>
+      scheduleId.endsWith(installation.hostId),
+    ),
+  );
   const resumed = parseSweep(await installation.expectExit(6, "resume", sweep.id, "--only", "failed", "--json"));
   expect(resumed.runs).toMatchObject([{ status: "FAILED" }, { status: "VALID", attempt: 2 }]);
   expect(await chaos.violations()).toEqual([]);

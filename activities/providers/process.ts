@@ -11,6 +11,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
+import { BareMachine } from "#activities/fence/bare-machine";
 import { isAlive, isStopped, identifyProcess, killProcess } from "#activities/process-identity";
 import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool";
 import { HostNetworks, namespacePath, nodeNamespace } from "#activities/providers/host-network";
@@ -62,6 +63,7 @@ const nodeNameOf = (runId: string, nodeIndex: number): string => `${runId}-n${no
 
 export class ProcessProvider implements NodeProvider {
   readonly name = "process";
+  readonly fence = new BareMachine("process");
   readonly #source: TreeSource;
   readonly #hostId: string;
   readonly #now: () => Date;

@@ -19,13 +19,14 @@ keep() {
   exec 9>"$folder/lock"
   flock --nonblock 9 && [[ ! -e $folder/init ]] || exit 0
   # The worker's own limits are not the node's, and the end of its unit is not the node's end.
-  join_groups "$keeper_groups"
+  # Where this machine is a container itself it may not leave them.
+  join_groups "$keeper_groups" || echo "keeper: stays in the worker's control groups" >&2
   write_identity "$folder/keeper" || exit 69
   exec > >(exec 9>&- && keep_log "$folder/log") 2>&1 </dev/null
   logger=$!
   (
     exec 9>&-
-    join_groups "$node_groups"
+    join_groups "$node_groups" || exit 69
     ulimit -n "$OPEN_FILES"
     # Nothing of the node is left where its keeper is killed.
     exec setpriv --pdeathsig KILL -- nsenter --net="$namespace" -- \
@@ -46,7 +47,7 @@ join_groups() {
   local group groups
   IFS=: read -ra groups <<<"$1"
   for group in "${groups[@]}"; do
-    echo "$BASHPID" >"$group/cgroup.procs" || exit 69
+    echo "$BASHPID" >"$group/cgroup.procs" || return
   done
 }
 

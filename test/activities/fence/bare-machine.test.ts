@@ -38,7 +38,7 @@ async function endOwner(dir: string): Promise<void> {
   const owner = identifyProcess(child.pid!);
   child.kill("SIGKILL");
   await once(child, "exit");
-  const [claim = ""] = readdirSync(dir).filter((name) => name.endsWith(".claim.json"));
+  const claim = readdirSync(dir).find((name) => name.endsWith(".claim.json")) ?? "";
   const content = JSON.parse(readFileSync(`${dir}/${claim}`, "utf8")) as object;
   writeFileSync(`${dir}/${claim}`, JSON.stringify({ ...content, owner }));
 }

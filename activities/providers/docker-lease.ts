@@ -1,4 +1,7 @@
-/** The mark of a Docker engine: a container that never starts, of a name that the engine gives to one at a time. */
+/**
+ * The mark of a Docker engine: a container that never starts, of a name that the engine gives to one at a time. A later
+ * deadline is a second container of the same token beside it.
+ */
 
 import type { ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
 import type { EngineFence, FenceClaim, FenceHolder } from "#activities/fence/fence-mark";
@@ -24,14 +27,19 @@ export class DockerLease implements EngineFence {
   take(claim: FenceClaim, signal: AbortSignal): Promise<FenceHolder | undefined> {
     return this.#engine.converge(signal, async () => {
       const existing = await inspectContainer(this.#engine, NAME, signal);
-      if (!existing) return this.#create(claim, signal);
-      const holder = describeHolder(existing);
-      const isOwn = holder.token === claim.token;
-      if (isOwn && holder.deadlineAt === claim.deadlineAt) return undefined;
-      if (!isOwn && !isPastDeadline(holder.deadlineAt, this.#now())) return holder;
-      // By its id: whoever took it over meanwhile has another one.
-      await removeContainer(this.#engine, existing.Id, signal);
-      throw new ChangedMeanwhileError(`${NAME} had another deadline`);
+      if (!existing) return this.#create(NAME, claim, signal);
+      const lease = describeHolder(existing);
+      const isOwn = lease.token === claim.token;
+      const holder = await this.#withExtensions(lease, isOwn ? Date.parse(claim.deadlineAt) : this.#nowMs);
+      if (isPastDeadline(holder.deadlineAt, this.#now())) {
+        // By its id: whoever took it over meanwhile has another one.
+        await removeContainer(this.#engine, existing.Id, signal);
+        throw new ChangedMeanwhileError(`${NAME} was past its deadline`);
+      }
+      if (!isOwn) return holder;
+      // Labels cannot be changed, and a lease that is made anew is nobody's for a moment: somebody would take it.
+      if (isBefore(holder.deadlineAt, claim.deadlineAt)) await this.#create(extensionNameOf(claim), claim, signal);
+      return undefined;
     });
   }
 
@@ -43,37 +51,66 @@ export class DockerLease implements EngineFence {
   }
 
   async holds(token: string): Promise<boolean> {
-    const [holder] = await this.list();
-    return holder?.token === token && Date.parse(holder.deadlineAt) > this.#now().getTime();
+    const holder = await this.#find();
+    return holder?.token === token && Date.parse(holder.deadlineAt) > this.#nowMs;
   }
 
   async list(): Promise<FenceHolder[]> {
-    const existing = await this.#find();
-    return existing ? [describeHolder(existing)] : [];
+    const [holder, marks] = await Promise.all([this.#find(Infinity), this.#listMarks()]);
+    // Of whose lease was over and taken by somebody else.
+    const stray = marks.filter(({ token, name }) => name !== NAME && token !== holder?.token);
+    return [...(holder ? [holder] : []), ...stray.map(({ labels, name }) => describeLabels(labels, name))];
   }
 
   async release(runId: string): Promise<void> {
-    const existing = await this.#find();
-    if (!existing) return;
-    const holder = describeHolder(existing);
-    // One without a token only has the name.
-    if (holder.runId !== runId || holder.token === "") return;
-    await this.#engine.converge(undefined, () => removeContainer(this.#engine, existing.Id));
+    const marks = (await this.#listMarks()).filter(({ labels }) => labels[LABEL.run] === runId);
+    // The lease goes last: as long as it is there, nobody else has the engine.
+    for (const { id } of marks.toSorted((a, b) => Number(a.name === NAME) - Number(b.name === NAME))) {
+      await this.#engine.converge(undefined, () => removeContainer(this.#engine, id));
+    }
   }
 
-  #find(): Promise<ContainerInspectInfo | undefined> {
-    return this.#engine.converge(undefined, () => inspectContainer(this.#engine, NAME));
+  async #find(untilMs = this.#nowMs): Promise<FenceHolder | undefined> {
+    const existing = await this.#engine.converge(undefined, () => inspectContainer(this.#engine, NAME));
+    return existing && this.#withExtensions(describeHolder(existing), untilMs);
   }
 
-  async #create(claim: FenceClaim, signal: AbortSignal): Promise<undefined> {
+  get #nowMs(): number {
+    return this.#now().getTime();
+  }
+
+  /** With the last of its deadlines, where its first one does not reach until then. */
+  async #withExtensions(holder: FenceHolder, untilMs: number): Promise<FenceHolder> {
+    const { token, deadlineAt } = holder;
+    if (token === "" || Date.parse(deadlineAt) > untilMs) return holder;
+    const marks = (await this.#listMarks()).filter((mark) => mark.token === token);
+    const last = marks.map(({ labels }) => labels[LABEL.deadline] ?? "").reduce(laterOf, deadlineAt);
+    return { ...holder, deadlineAt: last };
+  }
+
+  /** The lease and what extends it; one without a token only has the name. */
+  async #listMarks(): Promise<{ id: string; name: string; token: string; labels: Record<string, string> }[]> {
+    const filters = { label: [LABEL.token] };
+    const containers = await this.#engine.read("list leases", undefined, (docker, abortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal }),
+    );
+    return containers.map(({ Id, Names, Labels }) => ({
+      id: Id,
+      name: Names[0]?.replace(/^\//, "") ?? "",
+      token: Labels[LABEL.token] ?? "",
+      labels: Labels,
+    }));
+  }
+
+  async #create(name: string, claim: FenceClaim, signal: AbortSignal): Promise<undefined> {
     const body = {
       Image: claim.imageDigest,
       Labels: { ...labelsOf(claim), [LABEL.token]: claim.token },
       HostConfig: { NetworkMode: "none" },
     };
     try {
-      await this.#engine.make(`create container ${NAME}`, signal, (docker, abortSignal) =>
-        docker.createContainer({ _query: { name: NAME }, _body: body, abortSignal } as ContainerCreateOptions),
+      await this.#engine.make(`create container ${name}`, signal, (docker, abortSignal) =>
+        docker.createContainer({ _query: { name }, _body: body, abortSignal } as ContainerCreateOptions),
       );
     } catch (error) {
       if (isStatus(error, 409)) throw new ChangedMeanwhileError(error.message, { cause: error });
@@ -83,13 +120,21 @@ export class DockerLease implements EngineFence {
   }
 }
 
-function describeHolder({ Config: { Labels } }: ContainerInspectInfo): FenceHolder {
-  const label = (name: string) => Labels[name] ?? "";
+/** Of this run and deadline, so that it is made once. */
+const extensionNameOf = ({ token, deadlineAt }: FenceClaim): string => `${NAME}-${token}-${Date.parse(deadlineAt)}`;
+
+const isBefore = (a: string, b: string): boolean => Date.parse(a) < Date.parse(b);
+const laterOf = (a: string, b: string): string => (isBefore(a, b) ? b : a);
+
+const describeHolder = ({ Config: { Labels } }: ContainerInspectInfo): FenceHolder => describeLabels(Labels, NAME);
+
+function describeLabels(labels: Record<string, string>, name: string): FenceHolder {
+  const label = (key: string) => labels[key] ?? "";
   return {
     runId: label(LABEL.run),
     host: label(LABEL.host),
     deadlineAt: label(LABEL.deadline),
     token: label(LABEL.token),
-    where: `container ${NAME}`,
+    where: `container ${name}`,
   };
 }

@@ -71,6 +71,24 @@ test("a run that goes on with a later deadline keeps the engine until then", asy
   expect(await mine.list()).toMatchObject([{ runId: claim.runId, deadlineAt }]);
 });
 
+test("nobody gets the engine while its run takes a later deadline, and nothing of it is left afterwards", async () => {
+  const [claim, other] = [newClaim(), newClaim()];
+  await takeWhenFree(claim);
+  const laterBy = [1, 2, 3, 4].map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString());
+  for (const deadlineAt of laterBy) {
+    const [own, ...others] = await Promise.all([
+      mine.take({ ...claim, deadlineAt }, NEVER),
+      ...Array.from({ length: 5 }, () => theirs.take(other, NEVER)),
+    ]);
+    expect(own).toBeUndefined();
+    expect(others.map((holder) => holder?.runId)).toEqual(others.map(() => claim.runId));
+  }
+  expect(await mine.list()).toMatchObject([{ deadlineAt: laterBy.at(-1) }]);
+  await mine.release(claim.runId);
+  const filters = { label: [`meshbench.run=${claim.runId}`] };
+  expect(await docker.listContainers({ all: true, filters })).toEqual([]);
+});
+
 test("the lease never runs, is no node of its run, and stays when the run's nodes are removed", async () => {
   const claim = newClaim();
   await takeWhenFree(claim);

@@ -7,6 +7,7 @@ import type { Assignment, NodePhase } from "#model/node-protocol";
 import { expectedSecOf } from "#model/plan";
 import type { RunSpec } from "#model/run";
 import type { NodeState } from "#activities/providers/provider";
+import type { Latency } from "#test/chaos/fast/simulated-process";
 import type { Simulation } from "#test/chaos/fast/simulation";
 
 /** From its work to the barrier, and from the last acknowledgement to the end. */
@@ -73,6 +74,8 @@ export class SimulatedEngine {
   readonly networks = new Map<string, Network>();
   readonly #programs = new Map<string, Programs>();
   isUp = true;
+  /** How long its calls take. */
+  latencyMs: Latency = [1, 40];
   /** So many of the next calls fail, before or after their effect. */
   stumbles = 0;
 
@@ -246,6 +249,8 @@ export class SimulatedMachine {
   noteCreation(engine: SimulatedEngine, run: RunSpec, { name, node, labels }: Container): void {
     const { sim } = this;
     if (this.#world.hasEnded(run.runId)) this.#world.misdeeds.push(`${name} was made after its run had ended`);
+    if (!this.#world.isInLedger(run.runId))
+      this.#world.misdeeds.push(`${name} was made without an entry in the ledger`);
     const isBegun = this.engines.some((one) => one.nodesOf(run.runId).length > 0);
     const before = this.#world.runs.get(run.runId);
     const facts = (isBegun && before) || {
@@ -284,6 +289,8 @@ export interface MachineWorld {
   /** What nobody may do at any time. */
   readonly misdeeds: string[];
   containersMade: number;
+  /** Whether what it creates is in the ledger. */
+  isInLedger(runId: string): boolean;
   /** Whether its workflow came to its own end. */
   hasEnded(runId: string): boolean;
   /** On engines of their own. */

@@ -18,7 +18,7 @@ import { SAMPLE_IMAGE_DIGEST } from "#test/support/sample-run";
 
 /** Every call is one of the process that is acting. */
 const call = <T>(engine: SimulatedEngine, effect: () => T): Promise<T> =>
-  jobNow().process.call(() => engine.answer(effect));
+  jobNow().process.call(() => engine.answer(effect), engine.latencyMs);
 
 export function simulatedProvider(engine: SimulatedEngine, hostId: string): NodeProvider {
   const isOwn = (labels: Readonly<Record<string, string>>, runId: string) =>
@@ -133,6 +133,12 @@ function leaseApiOf(engine: SimulatedEngine): Docker {
         call(engine, () => ({ Id: find(engine, idOrName).id, Config: { Labels: find(engine, idOrName).labels } })),
       remove: () => call(engine, () => engine.remove(find(engine, idOrName).name)),
     }),
+    listContainers: ({ filters }: { filters: { label: [string] } }) =>
+      call(engine, () =>
+        [...engine.containers.values()]
+          .filter(({ labels }) => filters.label[0] in labels)
+          .map(({ id, name, labels }) => ({ Id: id, Names: [`/${name}`], Labels: labels })),
+      ),
     createContainer: ({ _query, _body }: { _query: { name: string }; _body: { Labels: Record<string, string> } }) =>
       call(engine, () => {
         if (engine.containers.has(_query.name)) throw Object.assign(new Error("conflict"), { statusCode: 409 });

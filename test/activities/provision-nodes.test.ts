@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { BenchError } from "#model/errors";
 import { failureOf } from "#test/support/failures";
 import { HostHarness } from "#test/support/host-harness";
@@ -30,6 +30,26 @@ test("a failed node fails the step only after its siblings have settled, so that
   await host.activities.destroyNodes({ runId: run.runId });
   expect(host.provider.host.nodes.size).toBe(0);
   expect(host.provider.host.nodesMade).toBe(made);
+});
+
+test("a creation that is under way when another fails is waited for", async () => {
+  using host = new HostHarness();
+  const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
+  const ensureNode = host.provider.ensureNode.bind(host.provider);
+  const creations = vi.spyOn(host.provider, "ensureNode").mockImplementation(async (ofRun, node, signal) => {
+    if (node.index === 1) throw new BenchError("capacity", "no more memory");
+    await isReleased;
+    return ensureNode(ofRun, node, signal);
+  });
+  let isOver = false;
+  const step = failureOf(host.provision(run)).finally(() => {
+    isOver = true;
+  });
+  await vi.waitFor(() => expect(creations).toHaveBeenCalledTimes(3));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isOver).toBe(false);
+  release();
+  expect(await step).toMatchObject({ kind: "capacity" });
 });
 
 test("a node that ends before its database answers is named, with its last words", async () => {

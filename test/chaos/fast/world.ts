@@ -101,6 +101,12 @@ export class World implements MachineWorld {
     return this.rival ? [this.ours, this.rival] : [this.ours];
   }
 
+  isInLedger(runId: string): boolean {
+    return this.installations.some(({ store, hosts }) =>
+      hosts.some(({ id }) => store.listOpenIntents(id).some(({ run }) => run.runId === runId)),
+    );
+  }
+
   hasEnded(runId: string): boolean {
     return this.endedAtMs.has(runId);
   }

@@ -33,9 +33,9 @@ async function lookAt(client: Client, workflowId: string): Promise<FailingWorkfl
   });
   const newest = history?.events?.[0];
   if (newest?.eventType !== EVENT_TYPE_WORKFLOW_TASK_FAILED) return undefined;
-  const { failure } = newest.workflowTaskFailedEventAttributes ?? {};
-  const type = failure?.applicationFailureInfo?.type;
-  const message = failure?.message ?? "no reason told";
-  const [why = ""] = maskSecrets(type ? `${type}: ${message}` : message).split("\n", 1);
-  return { workflowId, why };
+  const { message, stackTrace } = newest.workflowTaskFailedEventAttributes?.failure ?? {};
+  const [firstLine = ""] = (message ?? "no reason told").split("\n", 1);
+  // Which kind of error it was only the stack says.
+  const named = stackTrace?.split("\n").find((line) => line.endsWith(`Error: ${firstLine}`));
+  return { workflowId, why: maskSecrets(named ?? firstLine) };
 }

@@ -141,7 +141,9 @@ async function lookAtLeftovers(installation: Installation): Promise<Finding> {
 
 /** Of ended runs: the schedule removes them, unless no worker is here. What is labelled by somebody else nobody removes. */
 export function judgeLeftovers({ removed, kept }: Pick<HostReaping, "removed" | "kept">): Finding {
-  const illegible = new Set(kept.filter((one) => !isLegible(one)).map(describeLeftover));
+  // Evidence has no label: it waits for its run, which is under way.
+  const labelled = kept.filter(({ kind }) => kind !== "evidence");
+  const illegible = new Set(labelled.filter((one) => !isLegible(one)).map(describeLeftover));
   if (illegible.size > 0) {
     const found = `labelled as Meshbench's, though no run of it made them: ${[...illegible].join("; ")}`;
     return warning(found, "see whose they are, and remove them yourself");

@@ -82,6 +82,11 @@ test("what carries Meshbench's labels and is not its own is named, since nobody 
   expect(judgeLeftovers({ removed: [], kept: [LEFT] }).mend).toBeUndefined();
 });
 
+test("evidence of a run that is under way is no leftover", () => {
+  const evidence = { ...LEFT, kind: "evidence", deadlineAt: "" } as const;
+  expect(judgeLeftovers({ removed: [], kept: [evidence] }).mend).toBeUndefined();
+});
+
 test("a neighbour table that is too small for a large mesh is said, with the largest that fits", () => {
   expect(lookAtNeighbourTable(1024)).toMatchObject({
     found: "1024 places: a full mesh of up to 32 nodes on this kernel, for more",

@@ -8,7 +8,7 @@ import { viewOf } from "#model/host-outlook";
 import type { HostQueueView } from "#model/host-outlook";
 import { HOST_QUEUE_WORKFLOW } from "#model/host-queue";
 import { hostOfWorkflow } from "#model/ids";
-import { readHostIds } from "#worker/limits";
+import { readHostIds, readLimits } from "#worker/limits";
 
 interface QueueOfHost {
   readonly host: string;
@@ -19,9 +19,9 @@ interface QueueOfHost {
 /** @throws {UnavailableError} Where Temporal, or a worker that could answer, is away. */
 export function readHostQueues(): Promise<QueueOfHost[]> {
   return withClient(async (client) => {
-    const hosts = new Set([...readHostIds(), ...(await listHostsInUse(client))]);
+    const inUse = await listHostsInUse(client);
     return Promise.all(
-      [...hosts].map(async (host) => {
+      [...hostsToShow(inUse)].map(async (host) => {
         const queue = await readHostQueue(client, host).catch((error: unknown) => {
           if (!(error instanceof NoAnswerError)) throw error;
           throw new UnavailableError(`${error.message} for host ${host}`, "start one: meshbench up", { cause: error });
@@ -31,6 +31,12 @@ export function readHostQueues(): Promise<QueueOfHost[]> {
       }),
     );
   });
+}
+
+/** Where this machine has none of its own, those elsewhere are what there is. */
+function hostsToShow(inUse: readonly string[]): ReadonlySet<string> {
+  const own = readLimits().hosts ?? (inUse.length > 0 ? [] : readHostIds());
+  return new Set([...own, ...inUse]);
 }
 
 /** Whichever machine they are on. */

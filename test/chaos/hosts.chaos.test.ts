@@ -1,19 +1,20 @@
+import { availableParallelism } from "node:os";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { runWorkflowId } from "#model/ids";
 import { ChaosHarness } from "#test/chaos/support/chaos-harness";
 import { brokenRow, ONE_ATTEMPT } from "#test/chaos/support/node-faults/after-fault";
 import { startForeignLoad } from "#test/support/foreign-load";
 import type { Load } from "#test/support/foreign-load";
-import { availableParallelism } from "node:os";
 
-/** As in CI: test machines have others on them. */
-const LIMIT_PCT = 60;
+/** Test machines have others on them; the load of these tests is more than that. */
+const LIMIT_PCT = 70;
+const LOADS = 3 * availableParallelism();
 
 describe("other load on the host", () => {
   let chaos: ChaosHarness;
   const loads: Load[] = [];
   beforeAll(async () => {
-    chaos = await ChaosHarness.up({ hosts: { guards: { foreign_cpu_pct: LIMIT_PCT, quiet_wait_s: 20 } } });
+    chaos = await ChaosHarness.up({ hosts: { guards: { foreign_cpu_pct: LIMIT_PCT, quiet_wait_s: 30 } } });
   });
   afterEach(() => {
     for (const load of loads.splice(0)) load.stop();
@@ -21,7 +22,7 @@ describe("other load on the host", () => {
   afterAll(() => chaos[Symbol.asyncDispose]());
 
   async function loadAllProcessors(): Promise<void> {
-    for (let i = 0; i < availableParallelism(); i++) loads.push(await startForeignLoad());
+    for (let i = 0; i < LOADS; i++) loads.push(await startForeignLoad());
   }
 
   test("F41: before a run it is waited for, then refused, and nothing was created", async () => {
@@ -31,7 +32,7 @@ describe("other load on the host", () => {
     const row = await brokenRow(sweep);
     expect(row).toMatchObject({
       status: "FAILED",
-      reason: expect.stringMatching(/^busy host: \d+ % foreign CPU.*limit 60 %/),
+      reason: expect.stringMatching(/^busy host: \d+ % foreign CPU.*limit 70 %/),
     });
     expect(chaos.events.ofNodes(chaos.installation.hostId, "create")).toEqual([]);
     expect(await chaos.violations()).toEqual([]);
@@ -44,7 +45,7 @@ describe("other load on the host", () => {
     sweep.faultIsOver();
     const row = await brokenRow(sweep);
     expect(row).toMatchObject({ status: "INVALID", consistent: true });
-    const [, sharePct] = /^noisy host: (\d+) % of the host's CPU was foreign.*, limit 60 %/.exec(row.reason) ?? [];
+    const [, sharePct] = /^noisy host: (\d+) % of the host's CPU was foreign.*, limit 70 %/.exec(row.reason) ?? [];
     expect(Number(sharePct)).toBeGreaterThan(LIMIT_PCT);
     expect(await chaos.violations()).toEqual([]);
   });

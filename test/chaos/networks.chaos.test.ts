@@ -92,7 +92,7 @@ test.for(["one way", "both ways"] as const)(
     firewall.heal();
     sweep.faultIsOver();
     const row = await endedRow(sweep);
-    expect(row).toMatchObject({ consistent: true, status: expect.stringMatching(/^(VALID|SUSPECT)$/) });
+    expect(row, row.reason).toMatchObject({ consistent: true, status: expect.stringMatching(/^(VALID|SUSPECT)$/) });
     expect(row.lateness_remote_p99_ms).toBeGreaterThan(HELD_UP_MS / 2);
     expect(await chaos.violations()).toEqual([]);
   },
@@ -155,6 +155,33 @@ test("F38: a resolver that takes 5 s for an answer costs the sync nothing", asyn
   const row = await endedRow(sweep);
   expect(row).toMatchObject({ status: "VALID" });
   expect(row.sync_s).toBeLessThan(SYNC_FACTOR * (undisturbed.sync_s ?? 0) + SYNC_NOISE_SEC);
+  expect(await chaos.violations()).toEqual([]);
+});
+
+test("F38: where databases look their clients up (`resolve: reverse`), every connection waits for it", async () => {
+  await using stub = await ResolverStub.open(ownAddress(), 5000);
+  const rest = { ...LOAD, resolve: "reverse", ...withEnvironment({ dns: [stub.address] }) };
+  const sweep = await chaos.startSweep("f38-reverse", { rest });
+  sweep.faultIsOver();
+  const row = await endedRow(sweep);
+  expect(stub.asked).toBeGreaterThan(0);
+  expect(row).toMatchObject({ status: "VALID", digest: undisturbed.digest });
+  expect(row.sync_s).toBeGreaterThan(4);
+  expect(await chaos.violations()).toEqual([]);
+});
+
+test("F39: a resolver that knows no name is named where nodes have names, with the name that was asked for", async () => {
+  await using stub = await ResolverStub.open(ownAddress(), 0);
+  const rest = { ...LOAD, resolve: "names", ...withEnvironment({ dns: [stub.address] }) };
+  const sweep = await chaos.startSweep("f39-unknown", { rest });
+  sweep.faultIsOver();
+  const row = await brokenRow(sweep);
+  expect(stub.asked).toBeGreaterThan(0);
+  expect(row).toMatchObject({
+    status: "FAILED",
+    reason: expect.stringMatching(/^dns: .*node-\d.* has no address: ENOTFOUND from /),
+  });
+  expect(row.reason).toContain(stub.address);
   expect(await chaos.violations()).toEqual([]);
 });
 

@@ -3,12 +3,17 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "no
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LABEL, runWorkflowId } from "#model/ids";
+import { NODES_KEPT_MEMO } from "#model/reaping";
 import { until } from "#test/support/installation-harness";
 import { ChaosHarness } from "#test/chaos/support/chaos-harness";
 import type { ChaosSweep } from "#test/chaos/support/chaos-harness";
 
 /** What was measured waits for so long, and the host with it. */
 const COLLECT_LIMIT_SEC = 600;
+/** What such a run's row says. */
+const NO_SPACE = { status: "FAILED", reason: expect.stringMatching(/^collect: no space.*in collect/) };
+/** Its nodes outlive the time in which it waits for room. */
+const KEPT = { attempts: 1, keep: "on-failure", deadline: "30m" };
 const CHUNK = Buffer.alloc(64 * 1024);
 
 let chaos: ChaosHarness;
@@ -44,14 +49,15 @@ function fits(chunk: Buffer): boolean {
   }
 }
 
+const describeRun = ({ runId }: ChaosSweep) =>
+  chaos.installation.withClient((client) => client.workflow.getHandle(runWorkflowId(runId)).describe());
+
 /** Until the run's workflow has heard that there is no room for what was measured. */
-async function untilRefused({ runId }: ChaosSweep): Promise<void> {
-  await until("a write has failed for want of space", 60, () =>
-    chaos.installation.withClient(async (client) => {
-      const { raw } = await client.workflow.getHandle(runWorkflowId(runId)).describe();
-      return raw.pendingActivities?.some(({ lastFailure }) => /no space/i.test(lastFailure?.message ?? "")) === true;
-    }),
-  );
+async function untilRefused(sweep: ChaosSweep): Promise<void> {
+  await until("a write has failed for want of space", 60, async () => {
+    const { raw } = await describeRun(sweep);
+    return raw.pendingActivities?.some(({ lastFailure }) => /no space/i.test(lastFailure?.message ?? "")) === true;
+  });
 }
 
 /** Parts of files that were being written, or evidence that is not whole. */
@@ -96,7 +102,26 @@ test("F13: after ten minutes without room the run has FAILED for want of it, and
   rmSync(ballast());
   sweep.faultIsOver();
   const { rows } = await sweep.ended();
-  expect(rows).toMatchObject([{ status: "FAILED", reason: expect.stringMatching(/^collect: no space.*in collect/) }]);
+  expect(rows).toMatchObject([NO_SPACE]);
   expect(tornFiles()).toEqual([]);
+  expect(await chaos.violations()).toEqual([]);
+});
+
+test("F13: with keep: on-failure its nodes stay, and collect fetches from them what was measured", async () => {
+  const { installation } = chaos;
+  const sweep = await chaos.startSweep("f13-kept", { rest: KEPT });
+  await sweep.untilStep("main");
+  fillResults();
+  await untilRefused(sweep);
+  await until("the run gives up", COLLECT_LIMIT_SEC + 60, async () => {
+    return (await describeRun(sweep)).memo?.[NODES_KEPT_MEMO] === true;
+  });
+  rmSync(ballast());
+  sweep.faultIsOver();
+  expect((await sweep.ended()).rows).toMatchObject([NO_SPACE]);
+  expect(chaos.events.ofNodes(installation.hostId, "destroy")).toEqual([]);
+
+  const { stdout } = await installation.expectExit(0, "collect", sweep.runId, "--json");
+  expect(JSON.parse(stdout)).toMatchObject({ run_id: sweep.runId, status: "VALID", attempt: 1 });
   expect(await chaos.violations()).toEqual([]);
 });

@@ -33,7 +33,7 @@ export async function removeRun(
     const left = await connection.converge(undefined, (govc) => findVms(connection, govc, { runId, ...api }));
     if (left.length === 0) return removed.size;
     for (const { ref } of left) removed.add(ref);
-    const removals = left.map(({ ref }) => slots(() => destroyVm(connection, ref, api)));
+    const removals = left.map((vm) => slots(() => destroyVm(connection, vm, api)));
     // All of them are tried: one that cannot be removed does not keep the others.
     const failed = (await Promise.allSettled(removals)).find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;
@@ -54,11 +54,14 @@ async function findVms(
   return [...labelled, ...(await findUnlabelledClones(govc, vms, isNodeName))];
 }
 
-/** One VM, whatever its state, with what is its own of its disks; one that is gone already is fine. */
-export async function destroyVm(connection: EsxiConnection, ref: VmRef, api: Api): Promise<void> {
+/** One VM, as it was just seen, with what is its own of its disks; one that is gone already is fine. */
+export async function destroyVm(connection: EsxiConnection, seen: VmInfo, api: Api): Promise<void> {
+  const { ref } = seen;
+  let lastSeen: VmInfo | undefined = seen;
   await connection.converge(undefined, async (govc) => {
     try {
-      const vm = await govc.vm.info(ref);
+      const vm = lastSeen ?? (await govc.vm.info(ref));
+      lastSeen = undefined;
       if (vm.powerState !== "poweredOff") await govc.vm.power(ref, "off");
       // A vCenter knows which disk is whose.
       if (!api.isVcenter) await removeOwnDisks(connection, govc, vm);

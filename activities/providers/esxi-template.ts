@@ -24,6 +24,12 @@ export interface Template {
   readonly snapshot: string | undefined;
 }
 
+/** With what VMs hang on. */
+export interface ReadyTemplate extends Template {
+  /** The disk that children of a standalone host are made of, from the root of the runs' datastore. */
+  readonly diskPath?: string;
+}
+
 /** The node image as this machine has it. */
 export interface DiskSource {
   /** Of the disk that this checkout builds. */
@@ -96,6 +102,19 @@ async function requireAppliance(source: DiskSource, imageDigest: string, host: s
   if (disk) return join(disk.dir, VM_DISK_FILE.appliance);
   const mend = "build it with: meshbench image build --for esxi";
   throw new BenchError("image", `image ${imageDigest} is neither on host ${host} nor here; ${mend}`, { host });
+}
+
+/** @throws {BenchError} `image` where children of its disk would be on another datastore than it. */
+export async function findTemplateDisk(
+  connection: EsxiConnection,
+  { ref, name }: Template,
+  { datastore }: Place,
+): Promise<string> {
+  const [disk] = await connection.converge(undefined, (govc) => govc.device.disks(ref));
+  const location = disk && (await connection.locate(disk.file));
+  if (location?.datastore === datastore.ref) return location.path;
+  const problem = disk ? `has its disk at ${disk.file}, not on datastore ${datastore.name}` : "has no disk";
+  throw new BenchError("image", `template ${JSON.stringify(name)} ${problem}`, { host: connection.hostId });
 }
 
 /** Its mark comes last: without it, it is not finished. */

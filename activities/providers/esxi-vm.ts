@@ -1,5 +1,6 @@
 /** One node as a VM: a child of the template's disk, told by guestinfo what it is, and there once however often it is asked for. */
 
+import type { LimitFunction } from "p-limit";
 import { formatVmConfig, toGuestinfo } from "#activities/image/vm-config";
 import { cloneAddressOf, findUnlabelledClones } from "#activities/providers/esxi-clone";
 import { ChangedMeanwhileError, isGovcError } from "#activities/providers/esxi-connection";
@@ -7,7 +8,7 @@ import type { EsxiConnection } from "#activities/providers/esxi-connection";
 import { ADDRESS_KEY, toAnnotation, vmNameOf, vmsOfNode } from "#activities/providers/esxi-labels";
 import type { Place } from "#activities/providers/esxi-place";
 import { destroyVm } from "#activities/providers/esxi-removal";
-import type { Template } from "#activities/providers/esxi-template";
+import type { ReadyTemplate } from "#activities/providers/esxi-template";
 import { labelsOf } from "#activities/providers/labels";
 import type { NodeSpec } from "#activities/providers/provider";
 import type { Govc, VmInfo } from "#govc-wrapper";
@@ -26,9 +27,11 @@ export interface WantedVm {
   readonly run: RunSpec;
   readonly node: NodeSpec;
   readonly place: Place;
-  readonly template: Template;
+  readonly template: ReadyTemplate;
   readonly isVcenter: boolean;
   readonly now: () => Date;
+  /** Bounds what a host is asked to change at once. */
+  readonly slots: LimitFunction;
 }
 
 /** The name of its own, so that a DHCP server may tell DNS of it; the end of it tells nodes of a run apart. */
@@ -50,16 +53,17 @@ export async function ensureVm(
     for (;;) {
       const vms = await connection.listVms();
       const [vm, ...doubles] = vmsOfNode(vms, { runId: run.runId, host: connection.hostId }, node.index);
-      for (const { ref } of doubles) await destroyVm(connection, ref, wanted);
+      for (const double of doubles) await destroyVm(connection, double, wanted);
       if (vm === undefined) {
         const clone = await findOwnClone(govc, vms, wanted);
         if (!clone) refuseForeign(vms, wanted);
-        await connection.make(signal, () => (clone ? finishClone(govc, clone, wanted) : createVm(govc, wanted)));
+        await wanted.slots(() =>
+          connection.make(signal, () => (clone ? finishClone(govc, clone, wanted) : createVm(govc, wanted))),
+        );
         continue;
       }
       if (ADDRESS_KEY in vm.extraConfig || vm.powerState !== "poweredOff") return { vm, startedMs: undefined };
-      const startedMs = performance.now();
-      await connection.make(signal, () => startVm(govc, vm, wanted));
+      const startedMs = await wanted.slots(() => connection.make(signal, () => startVm(govc, vm, wanted)));
       return { vm, startedMs };
     }
   });
@@ -101,6 +105,7 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
       await govc.vm.clone({ ...target, ...hardware, ...identity, ...source });
       return;
     }
+    if (template.diskPath === undefined) throw new Error(`nobody looked for the disk of template ${template.name}`);
     await govc.vm.create({
       ...target,
       ...hardware,
@@ -110,7 +115,7 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
       firmware: "efi",
       networkAdapter: "vmxnet3",
       diskController: "pvscsi",
-      disk: { ...(await templateDisk(govc, wanted)), isLinked: true },
+      disk: { datastore: place.datastore.ref, path: template.diskPath, isLinked: true },
     });
   } catch (error) {
     // Another worker was faster, or has it on already; if not, the name is somebody else's, which the next look tells.
@@ -120,27 +125,21 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
   }
 }
 
-async function templateDisk(govc: Govc, { template, place, run }: WantedVm) {
-  const [disk] = await govc.device.disks(template.ref);
-  const location = disk && /^\[(.+?)\] (.+)$/.exec(disk.file);
-  const [, datastoreName, path] = location ?? [];
-  if (path === undefined || datastoreName !== place.datastore.name) {
-    const problem = disk ? `has its disk at ${disk.file}, not on datastore ${place.datastore.name}` : "has no disk";
-    throw new BenchError("image", `template ${template.name} ${problem}`, { host: run.environment.host });
-  }
-  return { datastore: place.datastore.ref, path };
-}
-
-/** Told again what it is each time it is started: its deadline is counted from there. */
-async function startVm(govc: Govc, vm: VmInfo, wanted: WantedVm): Promise<void> {
+/**
+ * Told again what it is each time it is started: its deadline is counted from there.
+ * @returns When it was asked to start, of `performance.now()`.
+ */
+async function startVm(govc: Govc, vm: VmInfo, wanted: WantedVm): Promise<number> {
   const extraConfig = { ...labelsOfNode(wanted), [VM_CONFIG.guestinfoKey]: toGuestinfo(configOf(wanted)) };
   await govc.vm.change(vm.ref, { extraConfig });
+  const startedMs = performance.now();
   try {
     await govc.vm.power(vm.ref, "on");
   } catch (error) {
     // Another worker did, or an earlier attempt whose answer was lost.
     if (!isGovcError(error, "wrong state") || (await govc.vm.info(vm.ref)).powerState === "poweredOff") throw error;
   }
+  return startedMs;
 }
 
 const labelsOfNode = ({ run, node: { index: nodeIndex, deadlineAt } }: WantedVm) =>

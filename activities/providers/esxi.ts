@@ -12,8 +12,8 @@ import { EsxiLease } from "#activities/providers/esxi-lease";
 import { findPlace } from "#activities/providers/esxi-place";
 import type { Place, PlaceNames } from "#activities/providers/esxi-place";
 import { removeRun } from "#activities/providers/esxi-removal";
-import { ensureTemplate, readTemplate } from "#activities/providers/esxi-template";
-import type { DiskSource, Template } from "#activities/providers/esxi-template";
+import { ensureTemplate, findTemplateDisk, readTemplate } from "#activities/providers/esxi-template";
+import type { DiskSource, ReadyTemplate, Template } from "#activities/providers/esxi-template";
 import { ensureVm, hostnameOf } from "#activities/providers/esxi-vm";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import type { GovcOptions, VmInfo } from "#govc-wrapper";
@@ -56,7 +56,7 @@ export class EsxiProvider implements NodeProvider {
   readonly #slots: LimitFunction = pLimit(CONCURRENCY);
   /** One import at a time, whoever asks. */
   readonly #templateSlot: LimitFunction = pLimit(1);
-  readonly #templates = new Map<string, Template>();
+  readonly #templates = new Map<string, ReadyTemplate>();
   #site: Promise<Site> | undefined;
 
   constructor(options: EsxiProviderOptions) {
@@ -87,8 +87,8 @@ export class EsxiProvider implements NodeProvider {
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
     const template = await this.#templateOf(run, signal);
-    const wanted = { run, node, template, now: this.#now, ...(await this.#findSite(signal)) };
-    const { vm, startedMs } = await this.#slots(() => ensureVm(this.#connection, wanted, signal));
+    const wanted = { run, node, template, now: this.#now, slots: this.#slots, ...(await this.#findSite(signal)) };
+    const { vm, startedMs } = await ensureVm(this.#connection, wanted, signal);
     const address = vm.extraConfig[ADDRESS_KEY] ?? (await this.#awaitAddress(vm, node.index, signal));
     const dnsName = this.#dnsNameOf(vm.name);
     return {
@@ -140,11 +140,16 @@ export class EsxiProvider implements NodeProvider {
     return this.#connection.close();
   }
 
-  #templateOf({ environment: { imageDigest } }: RunSpec, signal: AbortSignal): Promise<Template> {
+  #templateOf({ environment: { imageDigest } }: RunSpec, signal: AbortSignal): Promise<ReadyTemplate> {
     return this.#templateSlot(async () => {
-      const template = this.#templates.get(imageDigest) ?? (await this.#ensureTemplate(imageDigest, signal));
-      this.#templates.set(imageDigest, template);
-      return template;
+      const known = this.#templates.get(imageDigest);
+      if (known) return known;
+      const template = await this.#ensureTemplate(imageDigest, signal);
+      const { isVcenter, place } = await this.#findSite(signal);
+      const disk = !isVcenter && { diskPath: await findTemplateDisk(this.#connection, template, place) };
+      const ready = { ...template, ...disk };
+      this.#templates.set(imageDigest, ready);
+      return ready;
     });
   }
 

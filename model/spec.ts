@@ -22,7 +22,6 @@ export type Release = (typeof RELEASES)[number];
 export type Resolve = (typeof RESOLVES)[number];
 export type Phasing = (typeof PHASINGS)[number];
 export type Kernel = (typeof KERNELS)[number];
-export type EnginePlace = (typeof PLACES)[number];
 export type Order = (typeof ORDERS)[number];
 
 /** What really separates the nodes of a run; `tcg` and `simulated` never support a conclusion about VMs. */
@@ -47,7 +46,7 @@ export interface Environment {
   /** What VMs boot, with provider `qemu`: their image's kernel, or the one that runs on the host. Absent: `image`. */
   readonly kernel?: Kernel;
   /** With provider `docker`: the host's own engine, or the one in its VM. Absent: `host`. */
-  readonly inside?: EnginePlace;
+  readonly inside?: (typeof PLACES)[number];
   /** Points with more nodes are skipped here, and the plan says so. */
   readonly maxNodes?: number;
 }

@@ -295,6 +295,17 @@ describe("presets", () => {
     expect(spec.ours).toContain("duration");
   });
 
+  test("paper/nested has the same points on the host's engine and on the one in its VM", async () => {
+    const { spec, points } = await planOf("paper/nested");
+    expect(spec.environments).toMatchObject([
+      { name: "containers", provider: "docker", host: "local" },
+      { name: "nested", provider: "docker", host: "local", inside: "vm" },
+    ]);
+    const pointsOf = (name: string) => points.filter(({ point }) => point.environment === name);
+    expect(pointsOf("nested").map(({ point }) => point.nodes)).toEqual([2, 4, 8, 15]);
+    expect(pointsOf("containers")).toHaveLength(4);
+  });
+
   test("a value that a user sets is no longer ours", async () => {
     const { spec, runs } = await planOf("paper/test-3", [
       "nodes=4",

@@ -54,6 +54,8 @@ export const VM_ENV = {
   /** Address and prefix of the first interface, such as `198.18.4.2/24`. Absent: the VM asks for one by DHCP. */
   address: "MESHBENCH_ADDRESS",
   gateway: "MESHBENCH_GATEWAY",
+  /** Of the first interface, where the machine goes on as the copy of another one. Absent: as its hardware has it. */
+  mac: "MESHBENCH_MAC",
   /** For /etc/hosts: `198.18.4.2=node-1,198.18.4.3=node-2`. */
   hosts: "MESHBENCH_HOSTS",
   /** Resolvers, separated by commas. Absent: none is asked. */

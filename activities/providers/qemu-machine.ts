@@ -51,22 +51,39 @@ export const guestCpuOf = (accelerator: Accelerator): string => (accelerator ===
 export const kernelOptions = (accelerator: Accelerator): string =>
   `meshbench.root=/dev/vda console=ttyS0 quiet panic=-1${accelerator === "tcg" ? " mitigations=off nokaslr" : ""}`;
 
+/** How a node's machine begins. */
+export type Beginning =
+  /** With its kernel, told what it is. */
+  | "boot"
+  /** With its kernel, up to where it asks what it is; see `meshbench.wait` in vm-init.sh. */
+  | "wait"
+  /** From there on: its memory is read from the file descriptor `STATE_FD`. */
+  | "resume";
+
+export const STATE_FD = 3;
+
 /** Of a machine with a disk, for a node. Its console is QEMU's standard output. */
-export function nodeArguments(machine: Machine): string[] {
-  const options = [
+export function nodeArguments(machine: Machine, beginning: Beginning = "boot"): string[] {
+  const options = kernelOptions(machine.accelerator);
+  const told = [
     ["-sandbox", SANDBOX],
-    ["-append", kernelOptions(machine.accelerator)],
+    ["-fw_cfg", `name=${VM_CONFIG.firmwareItem},file=${VM_FILE.config}`],
+  ];
+  const all = [
+    ["-append", beginning === "boot" ? options : `${options} meshbench.wait=1`],
     ["-drive", `file=${VM_FILE.overlay},if=none,id=disk,format=qcow2,cache=unsafe`],
     ["-device", "virtio-blk-pci,drive=disk"],
     ["-device", "virtio-rng-pci"],
     ...networkOptions(machine),
-    ["-fw_cfg", `name=${VM_CONFIG.firmwareItem},file=${VM_FILE.config}`],
     ["-qmp", `unix:${VM_FILE.monitor},server=on,wait=off`],
     ["-serial", "stdio"],
     ["-chardev", `file,id=exit,path=${VM_FILE.guestExit}`],
     ["-serial", "chardev:exit"],
+    // One that is to be frozen writes its memory through a program.
+    ...(beginning === "wait" ? [] : told),
+    ...(beginning === "resume" ? [["-incoming", `fd:${STATE_FD}`]] : []),
   ];
-  return [...commonArguments(machine), ...options.flat()];
+  return [...commonArguments(machine), ...all.flat()];
 }
 
 /** Of one that only shows that the accelerator works here. */

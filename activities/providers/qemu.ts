@@ -11,12 +11,10 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { formatVmConfig } from "#activities/image/vm-config";
-import { VM_DISK_FILE } from "#activities/image/vm-disk";
 import type { VmDisk } from "#activities/image/vm-disk";
 import { isStopped } from "#activities/process-identity";
 import type { ProcessIdentity } from "#activities/process-identity";
 import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool";
-import { runHostCommand } from "#activities/providers/host-command";
 import { HostNetworks, namespacePath, networkNamespace } from "#activities/providers/host-network";
 import type { HostNetwork } from "#activities/providers/host-network";
 import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
@@ -31,8 +29,9 @@ import { requireRoom } from "#activities/providers/qemu-capacity";
 import { hasVhost, prepareQemuEnvironment, requireDisk } from "#activities/providers/qemu-environment";
 import type { QemuHost } from "#activities/providers/qemu-environment";
 import { bootKernelOf } from "#activities/providers/qemu-kernel";
-import { macOf, MACHINERY, nodeArguments, QEMU, VM_FILE } from "#activities/providers/qemu-machine";
-import type { Accelerator } from "#activities/providers/qemu-machine";
+import { createOverlay, freezeMachine, frozenStateOf, isFrozen } from "#activities/providers/qemu-frozen";
+import { macOf, MACHINERY, nodeArguments, QEMU, STATE_FD, VM_FILE } from "#activities/providers/qemu-machine";
+import type { Accelerator, Machine } from "#activities/providers/qemu-machine";
 import { askMachineStatus } from "#activities/providers/qemu-monitor";
 import { BenchError } from "#model/errors";
 import { LABEL, nodeHostname } from "#model/ids";
@@ -77,9 +76,20 @@ export class QemuProvider implements NodeProvider {
     const { runId, point, environment } = run;
     signal.throwIfAborted();
     // Machines that run already have their share.
-    if (!(await this.#networks.find(runId))) await requireRoom(run, acceleratorOf(run));
+    if (!(await this.#networks.find(runId))) await this.#prepareMachines(run, signal);
     const isOpen = environment.dns !== undefined;
     await this.#networks.ensure({ runId, host: this.#hostId, deadlineAt, nodes: point.nodes, isOpen }, signal);
+  }
+
+  async #prepareMachines(run: RunSpec, signal: AbortSignal): Promise<void> {
+    const accelerator = acceleratorOf(run);
+    await requireRoom(run, accelerator);
+    // As many as there are processors boot side by side.
+    if (accelerator === "kvm" || run.point.nodes <= availableParallelism()) return;
+    const disk = await requireDisk(this.#host, run.environment.imageDigest, run.environment);
+    const machine = await machineOf(run, disk);
+    const state = frozenStateOf(disk, machine, qemuVersionOf(run));
+    if (!(await isFrozen(state))) await freezeMachine(disk, machine, state, signal);
   }
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
@@ -133,8 +143,9 @@ export class QemuProvider implements NodeProvider {
     const { cpus, memoryMib } = run.point;
     await cgroups.ensure(folder.name, { cpus: cpus + MACHINERY.cpus, memoryMib: memoryMib + MACHINERY.memoryMib });
     const tap = await this.#networks.connectTap(network, node.index);
-    const machine = await machineArguments(run, { disk, folder, tap, nodeIndex: node.index });
-    const command = ["nsenter", `--net=${namespacePath(networkNamespace(run.runId))}`, "--", QEMU, ...machine];
+    const like = await machineOf(run, disk);
+    const wire = { tap, mac: macOf(node.index), isVhost: await hasVhost(like.accelerator) };
+    const command = await commandOf({ ...like, name: folder.name, network: wire }, { disk, run });
     signal.throwIfAborted();
     // No more than it needs to find its programs.
     const env = { PATH: process.env["PATH"] };
@@ -158,21 +169,24 @@ function acceleratorOf({ environment: { isolation, name } }: RunSpec): Accelerat
   throw new RangeError(`environment ${name} has isolation ${isolation}, which is none of QEMU's`);
 }
 
-async function machineArguments(
-  run: RunSpec,
-  { disk, folder, tap, nodeIndex }: { disk: VmDisk; folder: NodeFolder; tap: string; nodeIndex: number },
-): Promise<string[]> {
-  const accelerator = acceleratorOf(run);
+/** As all machines of the run are. */
+async function machineOf(run: RunSpec, disk: VmDisk): Promise<Machine> {
   const { kernel, initrd } = await bootKernelOf(run.environment, disk);
-  return nodeArguments({
-    name: folder.name,
-    accelerator,
-    cpus: run.point.cpus,
-    memoryMib: run.point.memoryMib,
-    kernel,
-    initrd,
-    network: { tap, mac: macOf(nodeIndex), isVhost: await hasVhost(accelerator) },
-  });
+  const { cpus, memoryMib } = run.point;
+  return { name: run.runId, accelerator: acceleratorOf(run), cpus, memoryMib, kernel, initrd };
+}
+
+/** As it was when the sweep was planned. */
+const qemuVersionOf = ({ environment }: RunSpec): string => environment.facts["engine"] ?? "";
+
+/** QEMU in the run's network, from a frozen machine where there is one. */
+async function commandOf(machine: Machine, { disk, run }: { disk: VmDisk; run: RunSpec }): Promise<string[]> {
+  const enter = ["nsenter", `--net=${namespacePath(networkNamespace(run.runId))}`, "--"];
+  const state = frozenStateOf(disk, machine, qemuVersionOf(run));
+  const canResume = machine.accelerator === "tcg" && (await isFrozen(state));
+  if (!canResume) return [...enter, QEMU, ...nodeArguments(machine)];
+  const withState = ["sh", "-c", `state=$1; shift; exec "$@" ${STATE_FD}<"$state"`, "sh", state];
+  return [...enter, ...withState, QEMU, ...nodeArguments(machine, "resume")];
 }
 
 function configOf(run: RunSpec, node: NodeSpec, { network, now }: { network: HostNetwork; now: Date }): string {
@@ -182,6 +196,7 @@ function configOf(run: RunSpec, node: NodeSpec, { network, now }: { network: Hos
     ...deadlineVariable(node, now),
     [VM_ENV.hostname]: nodeHostname(node.index),
     [VM_ENV.ramDiskMib]: environment.ramDiskMib ?? node.sizing.ramDiskMib,
+    [VM_ENV.mac]: macOf(node.index),
     [VM_ENV.address]: `${nodeAddress(network, node.index)}/${network.subnet.prefix}`,
     [VM_ENV.gateway]: network.isOpen ? gatewayAddress(network) : undefined,
     [VM_ENV.hosts]: knownHosts(run, node.index, network)
@@ -195,8 +210,7 @@ function configOf(run: RunSpec, node: NodeSpec, { network, now }: { network: Hos
 async function ensureOverlay({ path }: NodeFolder, disk: VmDisk): Promise<void> {
   const overlay = join(path, VM_FILE.overlay);
   const made = `${overlay}.${randomUUID()}`;
-  const base = ["-b", join(disk.dir, VM_DISK_FILE.disk), "-F", "qcow2"];
-  await runHostCommand("qemu-img", ["create", "-q", "-f", "qcow2", ...base, made]);
+  await createOverlay(disk, made);
   await link(made, overlay).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });

@@ -4,10 +4,12 @@
 # the VM off when that ends, which it does at the deadline at the latest. Nothing else runs here: no udev, no systemd, no
 # ssh, no login.
 #
-# On the kernel's command line: meshbench.root=DEVICE, and meshbench.probe=1 where the VM is only to show that it boots.
+# On the kernel's command line: meshbench.root=DEVICE; meshbench.probe=1 where the VM is only to show that it boots;
+# meshbench.wait=1 where it is to be frozen before it is told what it is, and told when it goes on.
 # What init.sh ended with goes to the second serial port, where there is one.
-set -f
 export PATH=/bin
+# Words are taken apart on purpose, and none of them is a pattern.
+set -f
 
 readonly ROOT=/root LIB=/usr/local/lib/meshbench
 readonly DISK_WAIT_TENTHS=300
@@ -26,11 +28,24 @@ refuse() {
   power_off 64
 }
 
-# setting NAME: its value, or nothing.
-setting() { echo "$config" | sed -n "s/^MESHBENCH_$1=//p"; }
+# value_of NAME WORD…: of the word NAME=value. Without other programs: each costs an emulated machine 50 ms.
+value_of() {
+  local name=$1 word
+  shift
+  for word; do
+    case $word in "$name="*) echo "${word#*=}" ;; esac
+  done
+}
+
+# setting NAME: what this VM was told, or nothing.
+setting() { value_of "MESHBENCH_$1" $config; }
 
 # boot_option NAME: of the kernel's command line.
-boot_option() { tr ' ' '\n' </proc/cmdline | sed -n "s/^meshbench\.$1=//p"; }
+boot_option() {
+  local options
+  read -r options </proc/cmdline
+  value_of "meshbench.$1" $options
+}
 
 start_kernel_parts() {
   /bin/busybox --install -s /bin
@@ -57,12 +72,38 @@ mount_disk() {
   mount -t tmpfs -o nosuid,nodev,size=64m,mode=1777 tmpfs $ROOT/tmp
 }
 
+# What a node will run, once before: then it is in memory when the machine goes on.
+warm_up() {
+  chroot $ROOT /usr/sbin/mariadbd --version
+  chroot $ROOT /usr/local/bin/node --check $LIB/node.mjs
+  chroot $ROOT /bin/cp -r $LIB/data /tmp && rm -r $ROOT/tmp/data
+  for one in bash base64 cat env fallocate mkdir setpriv sleep stat; do chroot $ROOT "$one" --version; done
+} >/dev/null 2>&1
+
+# What is told is there from the start, or, where this VM was frozen meanwhile, once QEMU is another one: the driver has
+# to look again each time.
+await_config() {
+  local driver
+  warm_up
+  driver=$(find /modules -name '*qemu_fw_cfg.ko')
+  say "waits to be told what it is"
+  until [ -e /sys/firmware/qemu_fw_cfg/by_name/opt/meshbench/config ]; do
+    rmmod qemu_fw_cfg
+    sleep 0.05
+    insmod "$driver"
+  done
+  # Copies of one machine have had the same random numbers so far.
+  dd if=/dev/hwrng of=/dev/urandom bs=64 count=1 2>/dev/null
+}
+
 # A VM that starts as the copy of another one has that one's clock.
 set_clock() { hwclock --hctosys --utc 2>/dev/null; }
 
 start_network() {
-  local address gateway
+  local mac address gateway
   ip link set lo up
+  mac=$(setting MAC)
+  [ ! "$mac" ] || ip link set eth0 address "$mac"
   ip link set eth0 up || refuse "no network interface"
   address=$(setting ADDRESS)
   if [ "$address" ]; then
@@ -105,12 +146,12 @@ start_tools() {
 start_kernel_parts
 [ ! "$(boot_option probe)" ] || { say "this machine boots" && power_off 0; }
 mount_disk
+[ ! "$(boot_option wait)" ] || await_config
 config=$(chroot $ROOT $LIB/vm-config.sh print) || refuse "not told what this VM is"
 set_clock
 set_names
 start_network
 mount_ram
 start_tools
-# shellcheck disable=SC2086 -- vm-config.sh lets no blank through
 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $config /bin/chroot $ROOT $LIB/init.sh
 power_off $?

@@ -63,6 +63,12 @@ export class VmHost implements Disposable {
     return identity;
   }
 
+  /** As the process list has it. */
+  async commandOf(node: NodeHandle): Promise<string[]> {
+    const { pid } = await this.identityOf(node, "init");
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  }
+
   /** As a host's operator could. */
   async tell(node: NodeHandle, command: string): Promise<void> {
     const { pid } = await this.identityOf(node, "init");

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { availableParallelism } from "node:os";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
 import { probeKvm } from "#activities/providers/qemu-accelerator";
@@ -48,6 +49,28 @@ describe("qemu", () => {
     expect(await provider.readLogs(run.runId, 2)).toContain("deadline");
   });
 
+  test("starts more machines than there are processors from one that has booted before, each as itself", async () => {
+    const provider = host.openProvider();
+    const nodes = availableParallelism() + 1;
+    const environment = await provider.prepareEnvironment(QEMU_ENVIRONMENT);
+    const run = sampleRun({ runId: newRunId(), environment, point: { nodes } });
+    runIds.push(run.runId);
+    const specs = nodeSpecs(run);
+    await provider.ensureRun(run, specs[0]!.deadlineAt, signal);
+    const handles = await Promise.all(specs.map((spec) => provider.ensureNode(run, spec, signal)));
+    for (const handle of handles) expect(await host.commandOf(handle)).toContain("-incoming");
+
+    const database = openMysqlNodeDatabase(HOST_SECRET)(run.runId);
+    const answering = async () => (await Promise.all(handles.map((node) => database.answers(node)))).every(Boolean);
+    await expect.poll(answering, BOOT).toBe(true);
+    await database.close();
+    // Their clocks stood still while they were frozen.
+    for (const { index } of handles) {
+      const startedAt = firstTimeIn(await provider.readLogs(run.runId, index));
+      expect(Math.abs(startedAt - Date.now())).toBeLessThan(60_000);
+    }
+  });
+
   test("finds out that KVM does not work, and why", async () => {
     expect(await probeKvm(await requireVmDisk(), { device: "/dev/no-kvm" })).toBe("/dev/no-kvm: ENOENT");
     const provider = host.openProvider({ accelerator: "auto", whyNoKvm: async () => "a guest did not boot" });
@@ -63,6 +86,12 @@ describe("qemu", () => {
     });
   });
 });
+
+/** As the database writes it, in a machine without a time zone. @returns Milliseconds since 1970. */
+function firstTimeIn(log: string): number {
+  const [, day = "", hour = "", rest = ""] = /^(\d{4}-\d\d-\d\d) +(\d+)(:\d\d:\d\d) /m.exec(log) ?? [];
+  return Date.parse(`${day}T${hour.padStart(2, "0")}${rest}Z`);
+}
 
 function refuses({ address }: NodeHandle, port: number): Promise<boolean> {
   return new Promise((resolve) => {

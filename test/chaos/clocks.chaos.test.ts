@@ -31,7 +31,6 @@ function makeImage(nodeIndex: number, clock: FakeClock): Promise<DerivedImage> {
   };
   const texts = Object.entries(files).map(([path, lines]) => [path, { text: `${lines.join("\n")}\n` }] as const);
   return DerivedImage.make({
-    instructions: [],
     files: { [LIBRARY]: { copyOf: fakeTimeLibrary() }, ...Object.fromEntries(texts) },
   });
 }

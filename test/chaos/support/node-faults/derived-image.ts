@@ -9,7 +9,7 @@ import { requireNodeImage } from "#test/support/node-image";
 
 export interface ImageChanges {
   /** As in a Dockerfile: `ENV A=b`, `ENTRYPOINT ["/x"]`. */
-  readonly instructions: readonly string[];
+  readonly instructions?: readonly string[];
   /** Paths in the image, and the file of this machine or the text that is put there; all may be executed. */
   readonly files?: Readonly<Record<string, { readonly copyOf: string } | { readonly text: string }>>;
 }
@@ -25,13 +25,15 @@ export class DerivedImage implements AsyncDisposable {
     this.id = id;
   }
 
-  static async make({ instructions, files = {} }: ImageChanges): Promise<DerivedImage> {
+  static async make({ instructions = [], files = {} }: ImageChanges): Promise<DerivedImage> {
     const docker = new Docker(resolveDockerEndpoint().options);
     const { tag } = await requireNodeImage();
     const container = await docker.createContainer({ Image: tag });
     try {
       await container.putArchive(await archiveOf(files), { path: "/" });
-      const { Id } = (await container.commit({ changes: instructions.join("\n") })) as { Id: string };
+      const { Id } = (await container.commit({
+        ...(instructions.length > 0 && { changes: instructions.join("\n") }),
+      })) as { Id: string };
       return new DerivedImage(docker, Id);
     } finally {
       await container.remove();

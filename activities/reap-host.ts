@@ -104,8 +104,9 @@ async function judgeAll(host: ReapedHost, all: readonly Found[], now: Date): Pro
 
 async function judgeOwn(host: ReapedHost, runId: string, ofRun: readonly Found[], now: Date): Promise<RunFate> {
   const answer = await host.askRunOutcome(runId);
-  // Nodes are kept; what waited to be fetched of them is not, without them.
-  const outcome = answer === "kept" && ofRun.every(({ kind }) => kind === "evidence") ? "ended" : answer;
+  // Nodes are kept, and may be another installation's; what waited to be fetched of them is neither, without them.
+  const isGone = answer !== undefined && answer !== "open" && ofRun.every(({ kind }) => kind === "evidence");
+  const outcome = isGone ? "ended" : answer;
   const whole = { runId, host: host.host, deadlineAt: latestDeadline(ofRun) };
   return { runId, all: ofRun, outcome, verdict: judgeLeftover(whole, { host: host.host, now, outcome }) };
 }

@@ -94,17 +94,20 @@ test("evidence that waits to be fetched stays while the run may still come for i
   await expect(fetch()).rejects.toThrow("ENOENT");
 });
 
-test("evidence of a kept run goes with its nodes, or after them where a pass was killed in between", async () => {
-  using host = new HostHarness();
-  const nodes = await host.measure(run);
-  await host.activities.collectRun({ run, nodes, startedAt: "2026-01-01T00:00:00.000Z" });
-  host.outcomes.set(run.runId, "kept");
-  expect(await reapHost(host.dependencies)).toMatchObject({ removed: [] });
-  await host.provider.destroyRun(run.runId);
-  await host.dependencies.machineFence.release(run.runId);
-  expect(await reapHost(host.dependencies)).toMatchObject({ removed: [{ kind: "evidence" }] });
-  expect(await reapHost(host.dependencies)).toMatchObject({ removed: [], kept: [] });
-});
+test.for(["kept", "unknown"] as const)(
+  "evidence of a run that is %s goes with its nodes, or after them",
+  async (outcome) => {
+    using host = new HostHarness();
+    const nodes = await host.measure(run);
+    await host.activities.collectRun({ run, nodes, startedAt: "2026-01-01T00:00:00.000Z" });
+    host.outcomes.set(run.runId, outcome);
+    expect(await reapHost(host.dependencies)).toMatchObject({ removed: [] });
+    await host.provider.destroyRun(run.runId);
+    await host.dependencies.machineFence.release(run.runId);
+    expect(await reapHost(host.dependencies)).toMatchObject({ removed: [{ kind: "evidence" }] });
+    expect(await reapHost(host.dependencies)).toMatchObject({ removed: [], kept: [] });
+  },
+);
 
 test("an odd one that somebody labelled with a run keeps the run's own no longer than their deadline", async () => {
   using host = new HostHarness();

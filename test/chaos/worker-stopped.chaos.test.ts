@@ -61,7 +61,8 @@ const untilNodeCreated = (runId: string) =>
 test.for(["provision", "main"] as const)(
   "F04: a worker that is told to stop in %s ends in time, and the next one goes on from what it saved",
   async (step) => {
-    const sweep = await chaos.startSweep("f04");
+    // The main loop is longer than the grace.
+    const sweep = await chaos.startSweep("f04", { durationSec: 12 });
     await sweep.untilStep(step);
     await untilNodeCreated(sweep.runId);
     const { saved, endedAtMs } = await stopWorker(sweep.runId);

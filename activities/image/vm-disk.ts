@@ -1,6 +1,6 @@
 /** The disks that VMs boot: which one belongs to this checkout, and where it is. Built by infra/node-image/vm-disk.ts. */
 
-import { readFile } from "node:fs/promises";
+import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { digestOf, readNodeImageInputs } from "#activities/image/node-image";
@@ -93,7 +93,7 @@ export function vmDiskDir(cache: string, kind: VmDiskKind, id: string): string |
   return digest === undefined ? undefined : join(vmDisksDir(cache), `${kind}-${digest.slice(0, 24)}`);
 }
 
-/** @returns `undefined` where it was not built on this machine. */
+/** Marks it as in use, too. @returns `undefined` where it was not built on this machine. */
 export async function findVmDisk(cache: string, kind: VmDiskKind, id: string): Promise<VmDisk | undefined> {
   const dir = vmDiskDir(cache, kind, id);
   if (dir === undefined) return undefined;
@@ -104,6 +104,7 @@ export async function findVmDisk(cache: string, kind: VmDiskKind, id: string): P
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
+  await utimes(dir, new Date(), new Date());
   const facts = factsShape.parse(JSON.parse(text));
   return facts.id === id ? { ...facts, dir } : undefined;
 }

@@ -28,6 +28,7 @@ import { EPOCH, type LayerFile, nodeLayers } from "#infra/node-image/layers";
 import { readNodeFiles } from "#infra/node-image/node-files";
 import { packAppliance } from "#infra/node-image/ova";
 import { ensureRootfs } from "#infra/node-image/rootfs";
+import { removeStaleDisks } from "#infra/node-image/stale-parts";
 import { UnavailableError } from "#model/errors";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 
@@ -86,6 +87,8 @@ export async function ensureVmDisk(
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+  const removed = await removeStaleDisks(vmDisksDir(cache));
+  if (removed.length > 0) steps.note(`Removed VM disks that were unused for a week: ${removed.join(", ")}`);
   const disk = await findVmDisk(cache, kind, inputs.id);
   if (!disk) throw new Error(`the disk ${inputs.id} was built, and is not there`);
   return { disk, built: true };

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { removeStaleParts } from "#infra/node-image/stale-parts";
+import { removeStaleDisks, removeStaleParts } from "#infra/node-image/stale-parts";
 import { TempDir } from "#test/support/temp-dir";
 
 const NOW = new Date("2030-01-02T00:00:00.000Z");
@@ -28,4 +28,16 @@ test("trees and work folders that nobody used for a day go; the current one and 
 
   expect(await removeStaleParts(dir.path, dir.join(CURRENT), NOW)).toEqual(stale);
   expect(readdirSync(dir.path).sort()).toEqual([...kept, ...recent].sort());
+});
+
+test("VM disks stay for a week after their last use, since open sweeps pin them", async () => {
+  using dir = new TempDir();
+  const make = (name: string, at: string) => {
+    mkdirSync(dir.join(name));
+    utimesSync(dir.join(name), new Date(at), new Date(at));
+  };
+  make("qemu-old", "2029-12-25T00:00:00.000Z");
+  make("qemu-used", "2029-12-27T00:00:00.000Z");
+  expect(await removeStaleDisks(dir.path, NOW)).toEqual(["qemu-old"]);
+  expect(readdirSync(dir.path)).toEqual(["qemu-used"]);
 });

@@ -13,6 +13,7 @@ const PROGRAMS = [
   "memory-engine",
   "barrier",
   "provisioning",
+  "vms",
   "orchestration",
   "memory",
   "native-vs-docker",

@@ -1,5 +1,7 @@
 import { EsxiHarness } from "#test/support/esxi-harness";
 import { describeProviderContract } from "#test/support/provider-contract";
 
-describeProviderContract("ESXi, a standalone host (simulated)", () => EsxiHarness.start({ mode: "esx" }));
-describeProviderContract("ESXi, a vCenter (simulated)", () => EsxiHarness.start({ mode: "vcenter" }));
+describeProviderContract("ESXi, a standalone host (simulated)", () =>
+  EsxiHarness.start({ mode: "esx", areIdle: true }),
+);
+describeProviderContract("ESXi, a vCenter (simulated)", () => EsxiHarness.start({ mode: "vcenter", areIdle: true }));

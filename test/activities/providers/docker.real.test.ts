@@ -60,6 +60,25 @@ describe("docker", () => {
     });
   });
 
+  test("removes nothing of the same run's name that is another host's, or nobody's", async () => {
+    const run = await newRun();
+    await ensureFirstNode(run);
+    const { imageDigest: Image } = run.environment;
+    const labels = [
+      { "meshbench.run": run.runId, "meshbench.host": "elsewhere" },
+      { "meshbench.run": run.runId },
+      { "meshbench.running": run.runId, "meshbench.host": "here" },
+    ];
+    const decoys = await Promise.all(labels.map((Labels) => docker.createContainer({ Image, Labels })));
+    try {
+      expect(await provider.destroyRun(run.runId)).toBe(2);
+      const left = await Promise.all(decoys.map((decoy) => decoy.inspect()));
+      expect(left.map(({ Id }) => Id)).toEqual(decoys.map(({ id }) => id));
+    } finally {
+      await Promise.allSettled(decoys.map((decoy) => decoy.remove({ force: true, v: true })));
+    }
+  });
+
   test("hardens a node, and takes limits above what the host has", async () => {
     const run = await newRun({ point: { cpus: 4096, memoryMib: 256 } });
     const { id } = await ensureFirstNode(run);

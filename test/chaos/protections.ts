@@ -172,7 +172,7 @@ export const PROTECTIONS: readonly Protection[] = [
     file: "activities/providers/docker-removal.ts",
     intact: `...(host === undefined ? [] : [\`\${LABEL.host}=\${host}\`])`,
     broken: ``,
-    seenBy: real("test/activities/providers/docker.real.test.ts"),
+    seenBy: real("test/activities/providers/docker.real.test.ts", "removes nothing of the same run's name"),
   },
 
   // Runs survive, and are never spliced.

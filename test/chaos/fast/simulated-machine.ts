@@ -94,6 +94,14 @@ export class SimulatedEngine {
     throw new BenchError("engine unavailable", "cut off");
   }
 
+  ensureNetwork(runId: string, labels: Readonly<Record<string, string>>): void {
+    const { machine } = this;
+    const id = `network-${runId}`;
+    if (this.networks.has(id)) return;
+    machine.noteLate(runId, id);
+    this.networks.set(id, { id, runId, subnet: ++machine.networksMade, labels });
+  }
+
   createNode(run: RunSpec, index: number, labels: Readonly<Record<string, string>>, endsAfterMs: number): Container {
     const { machine } = this;
     const { sim } = machine;
@@ -245,10 +253,15 @@ export class SimulatedMachine {
     return this.#world.runs.get(runId);
   }
 
+  /** A run that has given its host back makes nothing any more. */
+  noteLate(runId: string, name: string): void {
+    if (this.#world.hasGivenBack(runId)) this.#world.misdeeds.push(`${name} was made after its run gave the host back`);
+  }
+
   /** Whoever else runs here then, and may not, is an overlap: measured by what runs, not by who says so. */
   noteCreation(engine: SimulatedEngine, run: RunSpec, { name, node, labels }: Container): void {
     const { sim } = this;
-    if (this.#world.hasEnded(run.runId)) this.#world.misdeeds.push(`${name} was made after its run had ended`);
+    this.noteLate(run.runId, name);
     if (!this.#world.isInLedger(run.runId))
       this.#world.misdeeds.push(`${name} was made without an entry in the ledger`);
     const isBegun = this.engines.some((one) => one.nodesOf(run.runId).length > 0);
@@ -291,8 +304,8 @@ export interface MachineWorld {
   containersMade: number;
   /** Whether what it creates is in the ledger. */
   isInLedger(runId: string): boolean;
-  /** Whether its workflow came to its own end. */
-  hasEnded(runId: string): boolean;
+  /** Whether it has said that it is done with its host. */
+  hasGivenBack(runId: string): boolean;
   /** On engines of their own. */
   mayShareMachine(runId: string, other: string): boolean;
 }

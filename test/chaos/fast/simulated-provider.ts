@@ -45,10 +45,7 @@ export function simulatedProvider(engine: SimulatedEngine, hostId: string): Node
     ensureRun: (run, deadlineAt, signal) =>
       call(engine, () => {
         signal.throwIfAborted();
-        const id = `network-${run.runId}`;
-        if (engine.networks.has(id)) return;
-        const subnet = ++engine.machine.networksMade;
-        engine.networks.set(id, { id, runId: run.runId, subnet, labels: labelsOf(run.runId, deadlineAt) });
+        engine.ensureNetwork(run.runId, labelsOf(run.runId, deadlineAt));
       }),
 
     ensureNode: async (run: RunSpec, { index, deadlineAt }: NodeSpec, signal: AbortSignal) => {

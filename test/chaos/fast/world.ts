@@ -15,7 +15,7 @@ import { SimulatedMachine } from "#test/chaos/fast/simulated-machine";
 import type { Container, MachineWorld, Overlap, RunFacts, SimulatedEngine } from "#test/chaos/fast/simulated-machine";
 import { jobNow } from "#test/chaos/fast/simulated-process";
 import type { SimulatedProcess } from "#test/chaos/fast/simulated-process";
-import type { ExecutionStatus } from "#test/chaos/fast/simulated-temporal";
+import type { ExecutionStatus, WorkflowTask } from "#test/chaos/fast/simulated-temporal";
 import { Simulation } from "#test/chaos/fast/simulation";
 import { samplePlan, sampleEnvironment } from "#test/support/sample-plan";
 import { sampleRun } from "#test/support/sample-run";
@@ -65,6 +65,7 @@ export class World implements MachineWorld {
   crashAt: CrashMoment | undefined;
   /** When the workflows of runs came to their own end, by run id. */
   readonly endedAtMs = new Map<string, number>();
+  readonly #givenBack = new Set<string>();
   #faults: Fault[];
   /** How many faults have yet to end. */
   #lasting = 0;
@@ -107,8 +108,8 @@ export class World implements MachineWorld {
     );
   }
 
-  hasEnded(runId: string): boolean {
-    return this.endedAtMs.has(runId);
+  hasGivenBack(runId: string): boolean {
+    return this.#givenBack.has(runId);
   }
 
   /** Runs of one installation may; a worker elsewhere sees the engine only, whatever else its machine does. */
@@ -349,11 +350,23 @@ export class World implements MachineWorld {
     );
     this.#oraclesOf.set(name, oracles);
     this.oracles.push(...oracles);
-    temporal.onTask = (task) => oracles.forEach((oracle) => oracle.onTask(task));
+    temporal.onTask = (task) => {
+      for (const oracle of oracles) oracle.onTask(task);
+      this.#noteGivenBack(task);
+    };
     temporal.onClosed = (workflowId, status) => {
       for (const oracle of oracles) oracle.onClosed(workflowId, status);
       this.#noteEnd(workflowId, status);
     };
+  }
+
+  /** From then on it makes nothing any more, unless it is begun again. */
+  #noteGivenBack({ workflowId, jobs, commands }: WorkflowTask): void {
+    if (!workflowId.startsWith("run-")) return;
+    const runId = runIdOfWorkflow(workflowId);
+    if (jobs.some(({ initializeWorkflow }) => initializeWorkflow)) this.#givenBack.delete(runId);
+    const sent = commands.map(({ signalExternalWorkflowExecution: signal }) => signal?.signalName);
+    if (sent.includes("releaseHost")) this.#givenBack.add(runId);
   }
 
   /** A run comes to its own end once its row is stored, and not before. */

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool";
 import { HostNetworks, namespacePath, networkNamespace, nodeNamespace } from "#activities/providers/host-network";
 import { formatSubnet, overlaps } from "#activities/providers/ipv4";
@@ -18,6 +18,8 @@ const runIds: string[] = [];
 afterEach(async () => {
   for (const runId of runIds.splice(0)) await networks.remove(runId, HOST);
 });
+
+afterAll(() => rmSync(stateDir, { recursive: true }));
 
 function newNetwork({ isOpen = false } = {}) {
   const runId = newRunId();

@@ -41,6 +41,8 @@ export interface HarnessOptions {
     readonly endpoint?: string;
     readonly limits?: object;
     readonly guards?: object;
+    /** The App that reports. */
+    readonly github?: object;
     /** Further hosts by their ids: what they have beside a secret. */
     readonly others?: Readonly<Record<string, object>>;
   };
@@ -259,7 +261,7 @@ export class InstallationHarness implements AsyncDisposable {
   }
 
   #writeHostsFile(options: HarnessOptions["hosts"] = {}): void {
-    const { endpoint = resolveDockerEndpoint().url, limits, guards, others = {} } = options;
+    const { endpoint = resolveDockerEndpoint().url, limits, guards, github, others = {} } = options;
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     const native = IS_ROOT && { process: {} };
     const secret = { secret_file: "secrets/host-local" };
@@ -272,6 +274,7 @@ export class InstallationHarness implements AsyncDisposable {
       // Tests share their machine with others, which is not what they are about.
       guards: { foreign_cpu_pct: 100, ...guards },
       ...(limits && { limits }),
+      ...(github && { github }),
     };
     writeFileSync(join(this.home, "hosts.yaml"), JSON.stringify(file), { mode: 0o600 });
   }

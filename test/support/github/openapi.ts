@@ -16,7 +16,10 @@ interface OpenApi {
 }
 
 interface Operation {
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
+  readonly requestBody?: {
+    readonly required?: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
+  };
   readonly responses: Readonly<Record<string, unknown>>;
 }
 
@@ -68,7 +71,9 @@ export function findCall(method: string, path: string): Call | undefined {
 
 /** @returns What is wrong with the body of a request; "" where nothing is. */
 export function complainAboutRequest({ method, template }: Call, body: unknown): string {
-  const schema = DOCUMENT.paths[template]?.[method]?.requestBody?.content["application/json"]?.schema;
+  const { required, content } = DOCUMENT.paths[template]?.[method]?.requestBody ?? {};
+  const schema = content?.["application/json"]?.schema;
+  if (body === undefined && required !== true) return "";
   return schema === undefined ? "" : complain(`${method} ${template} request`, schema, body);
 }
 

@@ -1,0 +1,173 @@
+/** The whole story of a comment, on real Docker and Temporal, with a double of GitHub alone. */
+
+import { generateKeyPairSync } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { gateComment } from "#cli/github/gate";
+import type { RunRow } from "#model/result-row";
+import { packCommit } from "#test/support/github/commit-archive";
+import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
+import { InstallationHarness, until } from "#test/support/installation-harness";
+import { runMeshbench, startMeshbench } from "#test/support/meshbench-command";
+
+const [HEAD, BASE, MOVED] = ["a", "b", "c"].map((digit) => digit.repeat(40)) as [string, string, string];
+const PULL = 7;
+let github: GithubDouble;
+let harness: InstallationHarness;
+
+const changeOfHead = (path: string, text: string): string =>
+  path === join("node", "main.ts") ? `${text}\nprocess.title = "head";\n` : text;
+
+beforeAll(async () => {
+  github = await GithubDouble.start();
+  github.permissions.set("ada", "write");
+  github.pulls.set(PULL, { number: PULL, headSha: HEAD, baseSha: BASE, mergeBaseSha: BASE });
+  github.tarballs.set(BASE, await packCommit());
+  github.tarballs.set(HEAD, await packCommit(changeOfHead));
+  harness = await InstallationHarness.up({
+    hosts: { github: { app_id: github.appId, private_key_file: "secrets/github-app.pem", api_url: github.url } },
+    prepare(home) {
+      mkdirSync(join(home, "secrets"), { recursive: true, mode: 0o700 });
+      const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+      const pem = privateKey.export({ type: "pkcs8", format: "pem" });
+      writeFileSync(join(home, "secrets", "github-app.pem"), pem, { mode: 0o600 });
+      return () => {};
+    },
+  });
+  github.files.set(`${HEAD}:bench/small.yaml`, readFileSync(harness.writeSpec("small"), "utf8"));
+}, 120_000);
+
+afterAll(async () => {
+  await harness?.[Symbol.asyncDispose]();
+  await github?.stop();
+}, 60_000);
+
+/** The gate's job. @returns What it hands to the bench. */
+async function gate(event: object): Promise<string> {
+  const [eventFile, outputFile] = [join(harness.home, "event.json"), join(harness.home, "output")];
+  writeFileSync(eventFile, JSON.stringify(event));
+  writeFileSync(outputFile, "");
+  await gateComment({
+    GITHUB_EVENT_PATH: eventFile,
+    GITHUB_OUTPUT: outputFile,
+    GITHUB_TOKEN: JOB_TOKEN,
+    GITHUB_API_URL: github.url,
+  });
+  return /order<<(\S+)\n([^]*?)\n\1/.exec(readFileSync(outputFile, "utf8"))?.[2] ?? "";
+}
+
+/** The bench's job. */
+const submit = (order: string) =>
+  runMeshbench(["github", "submit", "--json"], { ...harness.env, MESHBENCH_ORDER: order });
+
+/** Both jobs. */
+async function command(body: string): Promise<{ commentId: number; sweepId: string | null }> {
+  const event = github.comment(PULL, "ada", body);
+  const { stdout, stderr, exitCode } = await submit(await gate(event));
+  if (exitCode !== 0) throw new Error(stderr);
+  return { commentId: event.comment.id, sweepId: (JSON.parse(stdout) as { sweep_id: string | null }).sweep_id };
+}
+
+const untilSaid = (mark: string) => until(`a comment ${mark}`, 120, () => github.ours(mark).length > 0);
+
+async function rowsOf(sweepId: string): Promise<RunRow[]> {
+  const { stdout } = await harness.expectExit(0, "export", sweepId, "--json");
+  return JSON.parse(stdout) as RunRow[];
+}
+
+describe("a comment under a pull request", () => {
+  test("measures head and merge base in one sweep and says which is better, once, however often it is delivered", async () => {
+    const event = github.comment(PULL, "ada", "/bench run bench/small.yaml");
+    const order = await gate(event);
+    const deliveries = await Promise.all(Array.from({ length: 4 }, () => submit(order)));
+    expect(deliveries.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
+    const sweepId = `pr-octo-mesh-${PULL}-${event.comment.id}`;
+    await untilSaid(`final:${sweepId}`);
+    await until("the check is concluded", 30, () => github.checks.every(({ status }) => status === "completed"));
+    await until("the status comment is folded", 30, () =>
+      github.ours("status").every(({ isMinimised }) => isMinimised),
+    );
+
+    const rows = await rowsOf(sweepId);
+    expect(rows.map(({ environment, source_sha: sha, status }) => `${environment} ${sha} ${status}`).sort()).toEqual([
+      `containers-base ${BASE} VALID`,
+      `containers-head ${HEAD} VALID`,
+    ]);
+    const [final, ...others] = github.ours("final");
+    expect(others).toEqual([]);
+    expect(final?.body).toMatch(
+      /^## ➖ No difference shown between head a+ and base b+ over 1 point; 2 of 2 runs VALID/,
+    );
+    expect(final?.body).toContain("only 1 VALID repetitions");
+    expect(github.ours("status")).toHaveLength(1);
+    expect(github.checks).toHaveLength(1);
+    expect(github.checks[0]).toMatchObject({ headSha: HEAD, externalId: sweepId, conclusion: "success" });
+    expect(github.reactions.map(({ content }) => content).sort()).toEqual(["eyes", "rocket"]);
+  }, 150_000);
+
+  test("cancels its pull request's newest sweep; the check says so", async () => {
+    const { sweepId } = await command("/bench run bench/small.yaml duration=60s vs=none");
+    await harness.untilMainLoop(sweepId ?? "");
+    const { commentId } = await command("/bench cancel");
+    await untilSaid(`answer:${commentId}`);
+    await untilSaid(`final:${sweepId}`);
+    expect(github.ours(`final:${sweepId}`)[0]?.body).toMatch(/^## ⚠️ Cancelled: 0 of 1 runs VALID/);
+    await until("the check is cancelled", 30, () => github.checks.some(({ conclusion }) => conclusion === "cancelled"));
+  }, 150_000);
+
+  test("is refused where the pull request has moved on since the gate looked, with both commits", async () => {
+    const event = github.comment(PULL, "ada", "/bench run bench/small.yaml");
+    const order = await gate(event);
+    const pull = github.pulls.get(PULL);
+    if (pull) pull.headSha = MOVED;
+    await submit(order);
+    await untilSaid(`answer:${event.comment.id}`);
+    if (pull) pull.headSha = HEAD;
+    const [answer] = github.ours(`answer:${event.comment.id}`);
+    expect(answer?.body).toContain(HEAD);
+    expect(answer?.body).toContain(MOVED);
+  }, 60_000);
+
+  test("is answered: plan, status, queue and help", async () => {
+    const expected = {
+      plan: /1 run/,
+      status: /CANCELLED|VALID/,
+      queue: /free|no host|measur/i,
+      help: /\/bench run SPEC/,
+    };
+    for (const [verb, pattern] of Object.entries(expected)) {
+      const { commentId } = await command(`/bench ${verb}${verb === "plan" ? " bench/small.yaml" : ""}`);
+      await untilSaid(`answer:${commentId}`);
+      expect(github.ours(`answer:${commentId}`)[0]?.body).toMatch(pattern);
+    }
+  }, 60_000);
+});
+
+const jobEnv = () => ({
+  ...harness.env,
+  GITHUB_REPOSITORY: "octo/mesh",
+  GITHUB_RUN_ID: "77",
+  GITHUB_SHA: HEAD,
+  GITHUB_STEP_SUMMARY: join(harness.home, "summary.md"),
+  MESHBENCH_SPEC: "small.yaml",
+  MESHBENCH_SET: "duration=8s",
+});
+const within = () => ["env", "--chdir", join(harness.home, "job")];
+
+describe("a job's sweep", () => {
+  test("goes on when its job is killed, and the job's next attempt attaches to it and ends with its result", async () => {
+    mkdirSync(join(harness.home, "job", "source"), { recursive: true });
+    writeFileSync(join(harness.home, "job", "source", "small.yaml"), readFileSync(harness.writeSpec("small"), "utf8"));
+    const first = startMeshbench(["github", "sweep"], jobEnv(), within());
+    await harness.untilMainLoop("job-octo-mesh-77");
+    first.kill("SIGKILL");
+    await first.finished;
+    const second = await startMeshbench(["github", "sweep"], jobEnv(), within()).finished;
+    expect(second.stderr).toContain("attaching to job-octo-mesh-77");
+    expect(second.exitCode).toBe(0);
+    expect(await rowsOf("job-octo-mesh-77")).toHaveLength(1);
+    expect(readFileSync(join(harness.home, "summary.md"), "utf8")).toContain("1 of 1 planned runs VALID");
+    expect(readFileSync(join(harness.home, "job", "report", "report.html"), "utf8")).toContain("<html");
+  }, 120_000);
+});

@@ -36,8 +36,10 @@ async function deviations(name: string, disturb: () => Promise<unknown>): Promis
   }
   sweep.faultIsOver();
   const { rows } = await sweep.ended();
-  expect(rows.map(({ status }) => status)).toEqual(Array.from({ length: RUNS }, () => "VALID"));
-  return rows.map(({ deviation_pct: deviation }) => deviation ?? Number.NaN);
+  // Other load on the machine may cost an attempt, of either arm.
+  const valid = rows.filter(({ status }) => status === "VALID");
+  expect(valid).toHaveLength(RUNS);
+  return valid.map(({ deviation_pct: deviation }) => deviation ?? Number.NaN);
 }
 
 const show = (all: readonly number[]) => all.map((value) => value.toFixed(3)).join(" ");

@@ -1,7 +1,7 @@
 /** All processes of this machine, and whose they are. */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseProcessStat } from "#activities/guards/proc-text";
 import type { ProcessStat } from "#activities/guards/proc-text";
 
@@ -67,7 +67,7 @@ export interface Ownership {
   readonly foreign: ReadonlyMap<string, Process>;
   /** The process that carries a node, such as its shim, by the node's id. */
   readonly carriers: ReadonlyMap<string, Process>;
-  /** `dockerd, process 123`. */
+  /** Those of the run's containers: `dockerd, process 123`. */
   readonly engines: readonly string[];
 }
 
@@ -99,8 +99,25 @@ export function ownershipOf(processes: readonly Process[], { workerPid, nodeIds 
     alone: byKey(alone),
     foreign: byKey(processes.filter((one) => !family.has(one) && !alone.has(one))),
     carriers,
-    engines: processes.filter(({ name }) => name === "dockerd").map(({ name, pid }) => `${name}, process ${pid},`),
+    engines: enginesOf(processes, [...carriers.values()]).map(({ name, pid }) => `${name}, process ${pid},`),
   };
+}
+
+/**
+ * The engines that the run's containers are on; all of the machine where that cannot be told. A container's shim is told
+ * where its engine's containerd listens, in the folder of whose configuration that one, or the engine itself, is told.
+ */
+function enginesOf(processes: readonly Process[], carriers: readonly Process[]): Process[] {
+  const engines = processes.filter(({ name }) => name === "dockerd");
+  const folders = carriers.flatMap(({ args }) => {
+    const address = args[args.indexOf("-address") + 1];
+    return args.includes("-address") && address !== undefined ? [`${dirname(address)}/`] : [];
+  });
+  const isToldOf = ({ args }: Process) => args.some((arg) => folders.some((folder) => arg.includes(folder)));
+  const serving = engines.filter((engine) =>
+    processes.some((one) => (one === engine || one.parent === engine.pid) && isToldOf(one)),
+  );
+  return serving.length > 0 ? serving : engines;
 }
 
 /** Names a process for good: numbers are used again. */

@@ -97,6 +97,20 @@ test("carriers are found by the node's id, engines are named with their process"
   expect(engines).toEqual(["dockerd, process 10,"]);
 });
 
+test("an engine that none of the run's containers is on is nobody's business", () => {
+  const own = "/run/own/containerd";
+  const machine = MACHINE.map((one) => {
+    if (one.pid === 11) return Object.assign({ ...one }, { args: ["--config", `${own}/containerd.toml`] });
+    return one.pid === 20
+      ? Object.assign({ ...one }, { args: [...one.args, "-address", `${own}/containerd.sock`] })
+      : one;
+  });
+  const other = process(90, 1, "dockerd");
+  const all = [...machine, other, process(91, 90, "containerd", ["--config", "/run/other/containerd.toml"])];
+  expect(ownershipOf(all, OWNERS).engines).toEqual(["dockerd, process 10,"]);
+  expect(ownershipOf([...MACHINE, other], OWNERS).engines).toHaveLength(2);
+});
+
 test("what a carrier forks carries nothing, though it has its arguments", () => {
   const forked = process(25, 20, SHIM, ["-id", NODE_ID]);
   const { carriers, families } = ownershipOf([...MACHINE, forked], { workerPid: WORKER, nodeIds: [NODE_ID] });

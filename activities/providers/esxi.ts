@@ -58,6 +58,7 @@ export class EsxiProvider implements NodeProvider {
   readonly #templateSlot: LimitFunction = pLimit(1);
   readonly #templates = new Map<string, ReadyTemplate>();
   #site: Promise<Site> | undefined;
+  #apiType: string | undefined;
 
   constructor(options: EsxiProviderOptions) {
     this.#options = options;
@@ -87,7 +88,7 @@ export class EsxiProvider implements NodeProvider {
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
     const template = await this.#templateOf(run, signal);
-    const wanted = { run, node, template, now: this.#now, slots: this.#slots, ...(await this.#findSite(signal)) };
+    const wanted = { run, node, template, now: this.#now, slots: this.#slots, ...(await this.#findSite()) };
     const { vm, startedMs } = await ensureVm(this.#connection, wanted, signal);
     const address = vm.extraConfig[ADDRESS_KEY] ?? (await this.#awaitAddress(vm, node.index, signal));
     const dnsName = this.#dnsNameOf(vm.name);
@@ -127,7 +128,7 @@ export class EsxiProvider implements NodeProvider {
   }
 
   async destroyRun(runId: string): Promise<number> {
-    const isVcenter = await this.#connection.converge(undefined, async (govc) => isVirtualCenter(await govc.about()));
+    const isVcenter = await this.#isVcenter();
     return removeRun(this.#connection, { runId, slots: this.#slots, isVcenter });
   }
 
@@ -145,7 +146,7 @@ export class EsxiProvider implements NodeProvider {
       const known = this.#templates.get(imageDigest);
       if (known) return known;
       const template = await this.#ensureTemplate(imageDigest, signal);
-      const { isVcenter, place } = await this.#findSite(signal);
+      const { isVcenter, place } = await this.#findSite();
       const disk = !isVcenter && { diskPath: await findTemplateDisk(this.#connection, template, place) };
       const ready = { ...template, ...disk };
       this.#templates.set(imageDigest, ready);
@@ -153,23 +154,30 @@ export class EsxiProvider implements NodeProvider {
     });
   }
 
-  /** Kept as long as it leads somewhere. */
-  #findSite(signal?: AbortSignal): Promise<Site> {
-    this.#site ??= this.#connection
-      .converge(signal, async (govc) => ({
-        isVcenter: isVirtualCenter(await govc.about()),
-        place: await findPlace(govc, this.#options.place, this.#options.hostId),
-      }))
-      .catch((error: unknown) => {
-        this.#site = undefined;
-        throw error;
-      });
+  /** Kept as long as it leads somewhere; many may wait for it, so that none of them calls it off. */
+  #findSite(): Promise<Site> {
+    this.#site ??= this.#lookForSite().catch((error: unknown) => {
+      this.#site = undefined;
+      throw error;
+    });
     return this.#site;
+  }
+
+  async #lookForSite(): Promise<Site> {
+    const { place: names, hostId } = this.#options;
+    const place = await this.#connection.converge(undefined, (govc) => findPlace(govc, names, hostId));
+    return { place, isVcenter: await this.#isVcenter() };
+  }
+
+  /** A host never becomes one. */
+  async #isVcenter(): Promise<boolean> {
+    this.#apiType ??= (await this.#connection.converge(undefined, (govc) => govc.about())).apiType;
+    return this.#apiType === "VirtualCenter";
   }
 
   async #ensureTemplate(imageDigest: string, signal: AbortSignal): Promise<Template> {
     const { template: name, source, hostId: host } = this.#options;
-    const { place, isVcenter } = await this.#findSite(signal);
+    const { place, isVcenter } = await this.#findSite();
     if (name === undefined) return ensureTemplate(this.#connection, { imageDigest, place, isVcenter, source }, signal);
     const vms = await this.#connection.converge(signal, () => this.#connection.listVms());
     const template = readTemplate(vms, name, { isVcenter, host });
@@ -202,8 +210,6 @@ export class EsxiProvider implements NodeProvider {
     return domain === undefined ? undefined : `${hostnameOf(vmName)}.${domain}`;
   }
 }
-
-const isVirtualCenter = ({ apiType }: { readonly apiType: string }): boolean => apiType === "VirtualCenter";
 
 /** How a VM ended, hosts do not tell. */
 function stateOf(vm: VmInfo | undefined): NodeState {

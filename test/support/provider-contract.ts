@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { derivePassword, verifierOf } from "#activities/database/password";
 import type { NodeProvider, NodeSpec } from "#activities/providers/provider";
-import type { NodeHandle, RunSpec } from "#model/run";
+import type { NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
 import type { Environment } from "#model/spec";
 import { sampleRun } from "#test/support/sample-run";
 
@@ -37,10 +37,12 @@ const NEVER = new AbortController().signal;
 export function describeProviderContract(name: string, openHarness: () => Promise<ProviderHarness>): void {
   describe(`provider contract: ${name}`, () => {
     let harness: ProviderHarness;
+    let environment: PreparedEnvironment;
     let runIds: string[] = [];
 
     beforeAll(async () => {
       harness = await openHarness();
+      environment = await harness.provider.prepareEnvironment(harness.environment);
     });
     afterEach(async () => {
       for (const runId of runIds) await harness.provider.destroyRun(runId);
@@ -50,7 +52,6 @@ export function describeProviderContract(name: string, openHarness: () => Promis
 
     async function newRun({ nodes = 2, runId = newRunId() }: { nodes?: number; runId?: string } = {}) {
       runIds.push(runId);
-      const environment = await harness.provider.prepareEnvironment(harness.environment);
       return sampleRun({ runId, point: { nodes }, environment });
     }
 
@@ -188,8 +189,8 @@ export function describeProviderContract(name: string, openHarness: () => Promis
     });
 
     test("names an image that is missing", async () => {
-      const environment = { ...harness.environment, image: harness.missingImage };
-      await expect(harness.provider.prepareEnvironment(environment)).rejects.toMatchObject({
+      const wanted = { ...harness.environment, image: harness.missingImage };
+      await expect(harness.provider.prepareEnvironment(wanted)).rejects.toMatchObject({
         kind: "image",
         message: expect.stringContaining(harness.missingImage),
       });

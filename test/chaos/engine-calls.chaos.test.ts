@@ -1,17 +1,15 @@
 import Docker from "dockerode";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
-import { readSweepProgress } from "#cli/sweep-client";
 import { LABEL } from "#model/ids";
-import type { RunRow } from "#model/result-row";
 import { EngineProxy } from "#test/support/engine-proxy";
 import type { FaultPlan, ProxyFault } from "#test/support/engine-proxy";
-import { until } from "#test/support/installation-harness";
 import { requireNodeImage } from "#test/support/node-image";
 import { ChaosHarness } from "#test/chaos/support/chaos-harness";
 import type { ChaosSweep } from "#test/chaos/support/chaos-harness";
-import { brokenRow, ONE_ATTEMPT } from "#test/chaos/support/node-faults/after-fault";
+import { ONE_ATTEMPT } from "#test/chaos/support/node-faults/after-fault";
 import { DerivedImage } from "#test/chaos/support/node-faults/derived-image";
+import { startQueued } from "#test/chaos/support/node-faults/queued-sweep";
 
 const docker = new Docker(resolveDockerEndpoint().options);
 /** What becomes of the worker's calls. */
@@ -70,38 +68,11 @@ test("F18: a call that is never answered is given up, its outcome looked at, and
   expect(stalled).toHaveLength(1);
 });
 
-interface QueuedSweep {
-  readonly sweep: ChaosSweep;
-  /** Lets it have the host, and returns its row. */
-  readonly letGo: () => Promise<RunRow>;
-}
-
-/** Planned, and behind another sweep that has the host: so something can befall it before it provisions. */
-async function startQueued(name: string, rest: object = {}): Promise<QueuedSweep> {
-  const holder = await chaos.startSweep("holder", { durationSec: 600 });
-  await holder.untilStep("main");
-  const sweep = await chaos.startSweep(name, { rest: { ...ONE_ATTEMPT, ...rest } });
-  await chaos.installation.withClient((client) =>
-    until(`${name} waits for the host`, 60, async () => {
-      const { currentRunId } = await readSweepProgress(client, sweep.id);
-      return currentRunId === sweep.runId;
-    }),
-  );
-  const letGo = async () => {
-    await chaos.installation.expectExit(0, "cancel", holder.id);
-    holder.faultIsOver();
-    sweep.faultIsOver();
-    await holder.ended();
-    return brokenRow(sweep);
-  };
-  return { sweep, letGo };
-}
-
 const startsOf = ({ runId }: ChaosSweep) =>
   chaos.events.ofNodes(chaos.installation.hostId, "start").filter(({ attributes }) => attributes[LABEL.run] === runId);
 
 test("F19: a name that a foreign container has is told, and the container is left alone", async () => {
-  const { sweep, letGo } = await startQueued("f19");
+  const { sweep, letGo } = await startQueued(chaos, "f19");
   const { tag } = await requireNodeImage();
   const foreign = await docker.createContainer({
     name: `${sweep.runId}-n1`,
@@ -123,7 +94,7 @@ test("F19: a name that a foreign container has is told, and the container is lef
 test("F20: an image that is removed between plan and provision fails the run before any node starts, by name", async () => {
   await using image = await DerivedImage.make({ instructions: ["ENV SOON=gone"] });
   const environments = { containers: { ...chaos.installation.environment(), image: image.id } };
-  const { sweep, letGo } = await startQueued("f20", { environments });
+  const { sweep, letGo } = await startQueued(chaos, "f20", { environments });
   await image.remove();
   const row = await letGo();
   expect(row).toMatchObject({ status: "FAILED", reason: expect.stringMatching(/^image: /) });

@@ -43,6 +43,15 @@ export class Decoys implements AsyncDisposable {
     await this.#network(`meshbench-${runId}-decoy`, { "foreign.run": runId });
   }
 
+  /** What ran ended with its engine, and runs again: nobody's fault. @throws Where one is gone. */
+  async revive(): Promise<void> {
+    for (const [what, before] of this.#planted) {
+      if ((before as { status?: string }).status !== "running") continue;
+      await this.#docker.getContainer(what.split(" ")[1] ?? "").start();
+      await this.#remember(what);
+    }
+  }
+
   /** @returns A line for each that is gone or not as it was. */
   async findTouched(): Promise<string[]> {
     const checks = [...this.#planted].map(async ([what, before]) => {

@@ -15,7 +15,6 @@ import type { CommandResult, RunningCommand } from "#test/support/meshbench-comm
 import { Decoys } from "#test/chaos/support/decoys";
 import { EngineEvents } from "#test/chaos/support/engine-events";
 import { findViolations } from "#test/chaos/support/invariants";
-import type { Exemptions } from "#test/chaos/support/invariants";
 import { SecretCanary } from "#test/chaos/support/secret-canary";
 import { ACTIVITY_OF, activityOf, readStep } from "#test/chaos/support/workflow-histories";
 import type { StepRecord } from "#test/chaos/support/workflow-histories";
@@ -85,8 +84,8 @@ export class ChaosHarness implements AsyncDisposable {
    * Checks every invariant for the sweeps started since the last check; waits for what has time to become true.
    * @returns A line for each violation, beginning with the invariant's number.
    */
-  async violations(exemptions: Exemptions = {}): Promise<string[]> {
-    const found = await findViolations(this, exemptions);
+  async violations(): Promise<string[]> {
+    const found = await findViolations(this);
     this.#sweeps = [];
     return found;
   }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Docker from "dockerode";
+import { defaultPayloadConverter } from "@temporalio/common";
 import type { WorkflowBundleWithSourceMap } from "@temporalio/worker";
 import { seedPartsOf } from "#activities/assignment";
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
@@ -36,12 +37,6 @@ const HISTORY_BYTES_MOST = 1_000_000;
 const PAYLOAD_BYTES_MOST = 256 * 1024;
 const POLL_MS = 250;
 
-/** What a fault takes away by its nature. */
-export interface Exemptions {
-  /** Nodes that were kept, or wait for their deadline: whoever says so checks them himself. */
-  readonly isNotCleanYet?: boolean;
-}
-
 /** What an invariant is checked on. */
 interface Scene extends Pick<ChaosHarness, "installation" | "events" | "decoys" | "canary"> {
   readonly sweeps: readonly ChaosSweep[];
@@ -50,20 +45,19 @@ interface Scene extends Pick<ChaosHarness, "installation" | "events" | "decoys" 
   readonly rows: readonly RunRow[];
   /** As `meshbench list` tells. */
   readonly openSweepIds: ReadonlySet<string>;
-  readonly exemptions: Exemptions;
 }
 
 /** @returns A line for each violation, beginning with the invariant's number; waits for what has time to become true. */
-export async function findViolations(harness: ChaosHarness, exemptions: Exemptions): Promise<string[]> {
+export async function findViolations(harness: ChaosHarness): Promise<string[]> {
   const { installation, events, decoys, canary, sweeps } = harness;
   await untilTerminal(harness);
-  const left = exemptions.isNotCleanYet ? [] : await leftAfter(CLEAN_WITHIN_SEC, harness);
+  const left = await leftAfter(CLEAN_WITHIN_SEC, harness);
   const workflows = await readWorkflows(installation);
   const store = openSqliteStore(join(installation.home, "results"));
   try {
     const rows = sweeps.flatMap(({ id }) => store.listRuns(id));
     const openSweepIds = await listOpenSweeps(installation);
-    const scene = { installation, events, decoys, canary, sweeps, workflows, store, rows, openSweepIds, exemptions };
+    const scene = { installation, events, decoys, canary, sweeps, workflows, store, rows, openSweepIds };
     const found = {
       I1: left,
       I2: findOverlaps(scene),
@@ -166,26 +160,37 @@ function findOverlaps({ events, installation: { hostId } }: Scene): string[] {
 }
 
 /** The ledger knows of nothing that is not there: of runs that could not cross themselves out, a pass of the reaper does. */
-async function findOpenIntents({ store, installation, exemptions }: Scene): Promise<string[]> {
-  if (exemptions.isNotCleanYet || store.listOpenIntents(installation.hostId).length === 0) return [];
+async function findOpenIntents({ store, installation }: Scene): Promise<string[]> {
+  if (store.listOpenIntents(installation.hostId).length === 0) return [];
   await installation.expectExit(0, "reap");
   return store.listOpenIntents(installation.hostId).map(({ run }) => `${run.runId} is open in the ledger`);
 }
 
-/** I3: one terminal record of each run. */
+/** I3: one terminal record of each run, the one that its workflow ended with. */
 function findWrongRecords({ workflows, rows, openSweepIds, sweeps }: Scene): string[] {
   const isOurs = (runId: string) => sweeps.some(({ id }) => runId.startsWith(`${id}-p`));
   const unrecorded = workflows
     .filter(({ type }) => type === "benchmarkRunWorkflow")
     .map(({ workflowId }) => runIdOfWorkflow(workflowId))
     .filter((runId) => isOurs(runId) && !rows.some(({ run_id }) => run_id === runId));
-  const ids = rows.map(({ run_id }) => run_id);
-  const doubles = ids.filter((id, i) => ids.indexOf(id) !== i);
+  const other = rows.filter(({ run_id: runId, status }) => {
+    const ended = workflows.filter(({ workflowId }) => workflowId === runWorkflowId(runId)).map(resultOf);
+    // Only one that ended by itself has a result; of a run that was collected again the last counts.
+    const result = ended.find((row) => row !== undefined);
+    return result !== undefined && result.status !== status;
+  });
   return [
     ...new Set(unrecorded.map((runId) => `${runId} has no row`)),
-    ...doubles.map((runId) => `${runId} has several rows`),
+    ...other.map(({ run_id: runId, status }) => `${runId} is ${status}, its workflow ended otherwise`),
     ...sweeps.filter(({ id }) => openSweepIds.has(id)).map(({ id }) => `sweep ${id} is open`),
   ];
+}
+
+/** The row that a run's workflow ended with. */
+function resultOf({ history }: RecordedWorkflow): RunRow | undefined {
+  const end = history.events?.at(-1)?.workflowExecutionCompletedEventAttributes;
+  const [payload] = end?.result?.payloads ?? [];
+  return payload && defaultPayloadConverter.fromPayload<RunRow>(payload);
 }
 
 /** I4: VALID means proven. Judged anew from the evidence, with the expected tuples made anew from the seed. */

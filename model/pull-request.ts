@@ -60,6 +60,9 @@ const slug = (text: string): string =>
     .replaceAll(/[^a-z0-9]+/g, "-")
     .slice(0, 20);
 
+/** One node image for all environments, or one for each, by its name. */
+export type ArmImage = string | Readonly<Record<string, string>>;
+
 /** `containers` of the head is measured as `containers-head`. */
 export const armEnvironment = (environment: string, arm: Arm["name"]): string => `${environment}-${arm}`;
 
@@ -69,15 +72,19 @@ export const armEnvironment = (environment: string, arm: Arm["name"]): string =>
  * @param images - By arm: the node image its commit makes.
  * @throws {InputError} Where the name of an environment leaves no room for the arm's.
  */
-export function withArms(spec: Spec, images: Readonly<Partial<Record<Arm["name"], string>>>): Spec {
-  const arms = Object.entries(images) as [Arm["name"], string][];
+export function withArms(spec: Spec, images: Readonly<Partial<Record<Arm["name"], ArmImage>>>): Spec {
+  const arms = Object.entries(images) as [Arm["name"], ArmImage][];
   const tooLong = spec.environments.filter(({ name }) => !NAME_PATTERN.test(armEnvironment(name, "head")));
   if (tooLong.length > 0) {
-    const rule = "on a pull request at most 27 characters: its commits are environments NAME-base and NAME-head";
+    const rule = "at most 27 characters where commits are compared: they are environments NAME-base and NAME-head";
     throw new InputError(tooLong.map(({ name }) => ({ field: `environments.${name}`, value: name, rule })));
   }
   const environments = spec.environments.flatMap((environment) =>
-    arms.map(([arm, image]) => Object.assign({}, environment, { name: armEnvironment(environment.name, arm), image })),
+    arms.map(([arm, ofArm]) => {
+      const image = typeof ofArm === "string" ? ofArm : ofArm[environment.name];
+      const name = armEnvironment(environment.name, arm);
+      return image === undefined ? { ...environment, name } : { ...environment, name, image };
+    }),
   );
   return { ...spec, environments };
 }

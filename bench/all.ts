@@ -17,6 +17,7 @@ const PROGRAMS = [
   "orchestration",
   "memory",
   "native-vs-docker",
+  "qemu",
 ];
 
 const names = process.argv.slice(2);

@@ -60,6 +60,8 @@ export const VM_ENV = {
   hosts: "MESHBENCH_HOSTS",
   /** Resolvers, separated by commas. Absent: none is asked. */
   dns: "MESHBENCH_DNS",
+  /** `1`: they are asked before /etc/hosts is looked at, which answers where they are silent. */
+  dnsFirst: "MESHBENCH_DNS_FIRST",
 } as const;
 
 /** How PID 1 of a node ends, for providers that can tell. */

@@ -2,14 +2,17 @@
 # Stays beside a node that no engine looks after, and outlives the worker: starts it, keeps what it prints, and writes down
 # how it ended.
 #
-# usage: node-keeper.sh NODE FOLDER KEEPER_GROUPS NODE_GROUPS COMMAND…
-#   as root. COMMAND runs in FOLDER and becomes the node. In FOLDER it writes `log`, `keeper` and `init` (both processes as
-#   /proc has them) and, when all is over, `exit`. Groups are folders of control groups, separated by colons. NODE is here
-#   to be found in the process list.
+# usage: node-keeper.sh keep NODE FOLDER KEEPER_GROUPS NODE_GROUPS COMMAND…
+#   as root, with the node's environment. In FOLDER, where COMMAND runs, it writes `log`, `keeper` (itself, as /proc has it)
+#   and, when all is over, `exit`. Groups are folders of control groups, separated by colons. NODE is here to be found in
+#   the process list.
+# usage: node-keeper.sh begin FOLDER COMMAND…
+#   becomes COMMAND, which is the node; writes `init` (the same of the node) before.
 set -u
 
 # Twice this is kept.
 readonly LOG_BYTES=1048576
+readonly OPEN_FILES=16384
 
 keep() {
   local folder=$2 keeper_groups=$3 node_groups=$4 logger status
@@ -18,14 +21,15 @@ keep() {
   exec 9>lock
   flock --nonblock 9 && [[ ! -e init ]] || exit 0
   # The worker's own limits are not the node's, and the end of its unit is not the node's end.
-  join_groups "$keeper_groups"
-  write_identity keeper
+  # Where this machine is a container itself it may not leave them.
+  join_groups "$keeper_groups" || echo "keeper: stays in the worker's control groups" >&2
+  write_identity keeper || exit 69
   exec > >(exec 9>&- && keep_log log) 2>&1 </dev/null
   logger=$!
   (
     exec 9>&-
-    join_groups "$node_groups"
-    write_identity init
+    join_groups "$node_groups" || exit 69
+    ulimit -n "$OPEN_FILES"
     # Nothing of the node is left where its keeper is killed.
     exec setpriv --pdeathsig KILL -- "${@:5}"
   ) &
@@ -36,25 +40,31 @@ keep() {
   echo "$status" >exit.new && mv exit.new exit
 }
 
+begin() {
+  write_identity "$1/init" || exit 69
+  exec "${@:2}"
+}
+
 # join_groups A:B:…
 join_groups() {
   local group groups
   IFS=: read -ra groups <<<"$1"
   for group in "${groups[@]}"; do
-    echo "$BASHPID" >"$group/cgroup.procs" || exit 69
+    echo "$BASHPID" >"$group/cgroup.procs" || return
   done
 }
 
-# write_identity FILE: of this process.
+# write_identity FILE: of this process, as the machine's own /proc has it, whatever namespace this is.
 write_identity() {
   local identity
-  read -r identity <"/proc/$BASHPID/stat"
+  read -r identity </proc/self/stat
   echo "$identity" >"$1.new" && mv "$1.new" "$1"
 }
 
 keep_log() {
   local file=$1 line bytes=0
   while IFS= read -r line || [[ $line ]]; do
+    # Consoles of machines end lines as terminals do.
     printf '%s\n' "${line%$'\r'}" >>"$file"
     ((bytes += ${#line} + 1))
     if ((bytes >= LOG_BYTES)); then
@@ -64,4 +74,8 @@ keep_log() {
   done
 }
 
-keep "$@"
+case ${1-} in
+  keep) keep "${@:2}" ;;
+  begin) begin "${@:2}" ;;
+  *) exit 64 ;;
+esac

@@ -55,10 +55,13 @@ export async function startKeeper(
   }
 }
 
+/** Begins the part of a kept command that is the node: what comes before it is not. */
+export const becomingNode = ({ path }: NodeFolder): string[] => [KEEPER, "begin", path];
+
 function spawnKeeper({ folder, env, cgroups, command }: KeptCommand) {
   const output = openSync(startLogOf(folder), "a", 0o600);
   const groups = [cgroups.roots, cgroups.foldersOf(folder.name)].map((folders) => folders.join(":"));
-  const keeper = spawn(KEEPER, [folder.name, folder.path, ...groups, ...command], {
+  const keeper = spawn(KEEPER, ["keep", folder.name, folder.path, ...groups, ...command], {
     detached: true,
     stdio: ["ignore", output, output],
     env,

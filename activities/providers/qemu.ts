@@ -10,6 +10,7 @@ import { link, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import pLimit from "p-limit";
+import { BareMachine } from "#activities/fence/bare-machine";
 import { formatVmConfig } from "#activities/image/vm-config";
 import type { VmDisk } from "#activities/image/vm-disk";
 import { isStopped } from "#activities/process-identity";
@@ -18,8 +19,14 @@ import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool"
 import { HostNetworks, namespacePath, networkNamespace } from "#activities/providers/host-network";
 import type { HostNetwork } from "#activities/providers/host-network";
 import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
-import { knownHosts } from "#activities/providers/node-hosts";
-import { awaitExitCode, findLivingNode, removeKeptNode, startKeeper } from "#activities/providers/node-keeper";
+import { nameResolutionOf } from "#activities/providers/node-hosts";
+import {
+  awaitExitCode,
+  becomingNode,
+  findLivingNode,
+  removeKeptNode,
+  startKeeper,
+} from "#activities/providers/node-keeper";
 import { deadlineVariable, stableVariables } from "#activities/providers/node-variables";
 import { NodeCgroups } from "#activities/providers/process-cgroups";
 import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/process-folders";
@@ -53,6 +60,7 @@ const nameOf = (runId: string, nodeIndex: number): string => `${runId}-n${nodeIn
 
 export class QemuProvider implements NodeProvider {
   readonly name = "qemu";
+  readonly fence = new BareMachine("qemu");
   readonly #host: QemuHost;
   readonly #hostId: string;
   readonly #now: () => Date;
@@ -145,7 +153,8 @@ export class QemuProvider implements NodeProvider {
     const tap = await this.#networks.connectTap(network, node.index);
     const like = await machineOf(run, disk);
     const wire = { tap, mac: macOf(node.index), isVhost: await hasVhost(like.accelerator) };
-    const command = await commandOf({ ...like, name: folder.name, network: wire }, { disk, run });
+    const machine = await commandOf({ ...like, name: folder.name, network: wire }, { disk, run });
+    const command = [...becomingNode(folder), ...machine];
     signal.throwIfAborted();
     // No more than it needs to find its programs.
     const env = { PATH: process.env["PATH"] };
@@ -191,6 +200,7 @@ async function commandOf(machine: Machine, { disk, run }: { disk: VmDisk; run: R
 
 function configOf(run: RunSpec, node: NodeSpec, { network, now }: { network: HostNetwork; now: Date }): string {
   const { environment } = run;
+  const { hosts, resolvers, resolversFirst } = nameResolutionOf(run, node.index, network);
   return formatVmConfig({
     ...stableVariables(run, node),
     ...deadlineVariable(node, now),
@@ -199,10 +209,9 @@ function configOf(run: RunSpec, node: NodeSpec, { network, now }: { network: Hos
     [VM_ENV.mac]: macOf(node.index),
     [VM_ENV.address]: `${nodeAddress(network, node.index)}/${network.subnet.prefix}`,
     [VM_ENV.gateway]: network.isOpen ? gatewayAddress(network) : undefined,
-    [VM_ENV.hosts]: knownHosts(run, node.index, network)
-      .map(({ address, name }) => `${address}=${name}`)
-      .join(","),
-    [VM_ENV.dns]: environment.dns?.join(","),
+    [VM_ENV.hosts]: hosts.map(({ address, name }) => `${address}=${name}`).join(","),
+    [VM_ENV.dns]: resolvers.length > 0 ? resolvers.join(",") : undefined,
+    [VM_ENV.dnsFirst]: resolversFirst ? 1 : undefined,
   });
 }
 

@@ -122,14 +122,20 @@ over() {
 }
 
 set_names() {
-  local name
+  local name order
   name=$(setting HOSTNAME)
   hostname "${name:-node}"
   {
     echo "127.0.0.1 localhost"
     setting HOSTS | tr ',=' '\n '
   } | over /etc/hosts
-  setting DNS | tr ',' '\n' | sed 's/./nameserver &/' | over /etc/resolv.conf
+  {
+    setting DNS | tr ',' '\n' | sed 's/./nameserver &/'
+    echo "options attempts:1"
+  } | over /etc/resolv.conf
+  order="files dns"
+  [ ! "$(setting DNS_FIRST)" ] || order="dns [NOTFOUND=return] files"
+  printf '%s: %s\n' passwd files group files shadow files hosts "$order" networks files | over /etc/nsswitch.conf
 }
 
 mount_ram() {

@@ -6,9 +6,9 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { identifyProcess, isAlive, killProcess } from "#activities/process-identity";
 import type { ProcessIdentity } from "#activities/process-identity";
-import type { NodeCgroups } from "#activities/providers/process-cgroups";
-import { readExitCode, readIdentity, readLog, removeFolder, startLogOf } from "#activities/providers/process-folders";
-import type { NodeFolder } from "#activities/providers/process-folders";
+import type { NodeCgroups } from "#activities/providers/node-cgroups";
+import { readExitCode, readIdentity, readLog, removeFolder, startLogOf } from "#activities/providers/node-folders";
+import type { NodeFolder } from "#activities/providers/node-folders";
 import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
 

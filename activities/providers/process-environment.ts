@@ -8,7 +8,7 @@ import { findNodeTree } from "#activities/image/node-tree";
 import type { NodeTree } from "#activities/image/node-tree";
 import { readNeighbourLimit } from "#activities/neighbour-table";
 import { factsByName, neighbourFacts, processorFacts, readProcessor } from "#activities/providers/machine-facts";
-import { NodeCgroups } from "#activities/providers/process-cgroups";
+import { NodeCgroups } from "#activities/providers/node-cgroups";
 import { BenchError } from "#model/errors";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 import type { PreparedEnvironment } from "#model/run";

@@ -23,11 +23,11 @@ import {
   startKeeper,
 } from "#activities/providers/node-keeper";
 import { deadlineVariable, stableVariables } from "#activities/providers/node-variables";
-import { NodeCgroups } from "#activities/providers/process-cgroups";
+import { NodeCgroups } from "#activities/providers/node-cgroups";
 import { prepareProcessEnvironment, requireTree } from "#activities/providers/process-environment";
 import type { TreeSource } from "#activities/providers/process-environment";
-import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/process-folders";
-import type { NodeFiles, NodeFolder } from "#activities/providers/process-folders";
+import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/node-folders";
+import type { NodeFiles, NodeFolder } from "#activities/providers/node-folders";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
 import { LABEL, nodeHostname } from "#model/ids";

@@ -28,9 +28,9 @@ import {
   startKeeper,
 } from "#activities/providers/node-keeper";
 import { deadlineVariable, stableVariables } from "#activities/providers/node-variables";
-import { NodeCgroups } from "#activities/providers/process-cgroups";
-import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/process-folders";
-import type { NodeFolder } from "#activities/providers/process-folders";
+import { NodeCgroups } from "#activities/providers/node-cgroups";
+import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/node-folders";
+import type { NodeFolder } from "#activities/providers/node-folders";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import { requireRoom } from "#activities/providers/qemu-capacity";
 import { hasVhost, prepareQemuEnvironment, requireDisk } from "#activities/providers/qemu-environment";

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { HostMeter } from "#activities/guards/host-meter";
 import { isAlive, killProcess } from "#activities/process-identity";
-import { NodeCgroups } from "#activities/providers/process-cgroups";
+import { NodeCgroups } from "#activities/providers/node-cgroups";
 import type { NodeSpec } from "#activities/providers/provider";
 import type { NodeHandle, RunSpec } from "#model/run";
 import { NativeHost, PROCESS_ENVIRONMENT, until } from "#test/support/process-harness";

@@ -1,6 +1,6 @@
 /**
- * The folders of native nodes: one for each, in one place of the machine, with the node's labels, files, log, and what
- * its keeper says of it. A folder is there with its labels or not at all; it is made first and removed last.
+ * The folders of nodes that no engine keeps, native ones and machines: one for each, in one place of the host, with the
+ * node's labels, files, log, and what its keeper says of it. A folder is there with its labels or not at all; it is made first and removed last.
  */
 
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { NodeCgroups, parseCgroupMounts } from "#activities/providers/process-cgroups";
+import { NodeCgroups, parseCgroupMounts } from "#activities/providers/node-cgroups";
 
 const SEPARATE = `tmpfs /sys/fs/cgroup tmpfs rw,mode=755 0 0
 cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,nosuid,cpu,cpuacct 0 0

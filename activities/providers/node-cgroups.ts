@@ -1,4 +1,4 @@
-/** Control groups of native nodes: one for each, with the processors and the memory that its environment declares. */
+/** Control groups of native nodes and machines: one for each, with the processors and the memory that its environment declares. */
 
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -76,7 +76,7 @@ async function findAll(host: ReapedHost, now: Date): Promise<Found[]> {
   return [
     // What others left holds up nobody, unless they have the host now: that is what the fence says. Nor does what nobody
     // would ever remove, since its labels cannot be read.
-    ...resources.flat().map((one) => found(one, one, !isForeign(one, host.host) && isLegible(one))),
+    ...eachOnce(resources.flat()).map((one) => found(one, one, !isForeign(one, host.host) && isLegible(one))),
     ...marks.map((mark) => found({ kind: "fence", name: mark.where }, mark, fence.blocks(mark, now))),
     // It has no deadline: somebody may come for it as long as its run is under way.
     ...waiting.map((runId) =>
@@ -84,6 +84,11 @@ async function findAll(host: ReapedHost, now: Date): Promise<Found[]> {
     ),
   ];
 }
+
+/** Native nodes and virtual machines have networks of one kind, which both providers list. */
+const eachOnce = (resources: readonly LabelledResource[]): LabelledResource[] => [
+  ...new Map(resources.map((one) => [`${one.kind} ${one.id}`, one])).values(),
+];
 
 const found = (
   { kind, name }: Pick<Found, "kind" | "name">,

@@ -25,6 +25,15 @@ test("what an ended run left goes, the mark on the machine last; what is under w
   expect(await host.dependencies.machineFence.list()).toEqual([]);
 });
 
+test("what two providers of a host list is one leftover", async () => {
+  using host = new HostHarness();
+  await host.provision(run);
+  host.outcomes.set(run.runId, "ended");
+  const providers = new Map([...host.dependencies.providers, ["qemu" as const, host.provider]]);
+  const { removed } = await reapHost({ ...host.dependencies, providers });
+  expect(new Set(names(removed)).size).toBe(removed.length);
+});
+
 test("a dry run says the same and does nothing", async () => {
   using host = new HostHarness();
   await host.provision(run);

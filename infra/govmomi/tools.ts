@@ -20,7 +20,7 @@ export type GovmomiTools = Readonly<Record<Program, string>>;
 type CacheDir = Pick<Installation, "cache">;
 
 /** Where the programs of these very sources are, or will be. */
-export function govmomiTools({ cache }: CacheDir): GovmomiTools {
+function govmomiTools({ cache }: CacheDir): GovmomiTools {
   const names = globSync(["go.mod", "go.sum", "*/*.go"], { cwd: SOURCES });
   const contents = names.map((name) => [name, readFileSync(join(SOURCES, name))]);
   const dir = join(cache, `govmomi-${digestOf(Object.fromEntries(contents)).slice(0, 16)}`);

@@ -74,8 +74,13 @@ export class InstallationHarness implements AsyncDisposable {
     harness.#undoPreparation = prepare?.(harness.home) ?? harness.#undoPreparation;
     harness.#writeHostsFile(hosts);
     const cli = join(checkout, "cli", "main.ts");
-    await promisify(execFile)(process.execPath, [cli, "up"], { env: harness.env });
-    return harness;
+    try {
+      await promisify(execFile)(process.execPath, [cli, "up"], { env: harness.env });
+      return harness;
+    } catch (error) {
+      await harness.#removeAll();
+      throw error;
+    }
   }
 
   /** What all passwords of its runs are derived from. */
@@ -208,11 +213,15 @@ export class InstallationHarness implements AsyncDisposable {
       const left = [...(await this.resources()), ...this.processes(), ...this.#filesIn("run"), ...this.transitFiles()];
       if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
     } finally {
-      if (readLocalServices(locateInstallation(this.env))) await this.run("down", "--force");
-      await this.#freeMachine();
-      this.#undoPreparation();
-      rmSync(this.home, { recursive: true, force: true });
+      await this.#removeAll();
     }
+  }
+
+  async #removeAll(): Promise<void> {
+    if (readLocalServices(locateInstallation(this.env))) await this.run("down", "--force");
+    await this.#freeMachine();
+    this.#undoPreparation();
+    rmSync(this.home, { recursive: true, force: true });
   }
 
   async #listDocker() {

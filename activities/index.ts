@@ -4,6 +4,8 @@ import type { Prospect } from "#model/host-outlook";
 import type { HostRequest } from "#model/host-queue";
 import type { RunCommand } from "#model/comment-command";
 import type { RunIntent } from "#model/ledger";
+import type { Nightly } from "#model/nightly";
+import type { Baseline } from "#model/nightly-history";
 import type { Arm, CommentRequest, RepositoryRef, SweepEnd, SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import type { NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
@@ -123,6 +125,31 @@ export interface StoreActivities {
   saveEvidencePart(input: { runId: string; part: number; parts: number; data: string }): Promise<void>;
 }
 
+/** Polled on `store`, too: what is kept of nights, and what follows from it. `createNightActivities`. */
+export interface NightActivities {
+  /** Begins the night's record, or corrects its commit; absent, it is the installed version's, which it answers. */
+  openNight(input: { nightly: string; date: string; sourceSha?: string }): Promise<{ sourceSha: string }>;
+
+  /** The night came to nothing. */
+  failNight(input: { nightly: string; date: string; status: "FAILED" | "CANCELLED"; reason: string }): Promise<void>;
+
+  /**
+   * Judges the night by its history. Where something has to be measured again, it answers beside what, and what the night
+   * itself ran, by environment; else the night has its verdict.
+   */
+  doubtNight(input: {
+    nightly: Nightly;
+    date: string;
+  }): Promise<{ baseline?: Baseline; images?: Readonly<Record<string, string>> }>;
+
+  /** The night's verdict, once it was measured again, or why that failed. */
+  settleNight(input: {
+    nightly: Nightly;
+    date: string;
+    confirmation: { sweepId: string; failure?: undefined } | { failure: string };
+  }): Promise<void>;
+}
+
 /**
  * Polled on `github` by the worker that has the GitHub App's key, which is the one beside the results store. Limits and
  * outages of GitHub only delay them: each is tried until it is done. What it writes is there once, however often it comes.
@@ -141,6 +168,15 @@ export interface GithubActivities {
 
   /** What a commit's node image is made of: a gzipped tar, base64, under 256 KiB. */
   fetchSource(input: { repository: RepositoryRef; sha: string }): Promise<{ archive: string }>;
+
+  /** Of a branch, or of the default one. */
+  findNewestCommit(input: { repository: RepositoryRef; branch?: string }): Promise<{ sha: string }>;
+
+  /**
+   * Brings the one issue of the nightly's newest regression up to date: opens it, edits it, closes it when all has
+   * recovered. Says what is stored by then, so that a late one says nothing old.
+   */
+  reportNightly(input: { nightly: string; repository: RepositoryRef }): Promise<void>;
 
   /** Keeps the status comment and the check up to date until the sweep has ended. Heartbeats. */
   followSweep(input: { sweep: SweepOnPullRequest; hosts: string[] }): Promise<{ end: SweepEnd }>;

@@ -5,7 +5,7 @@ import { withClient } from "#cli/client";
 import { followToEnd } from "#cli/follow-to-end";
 import { note, printData } from "#cli/output";
 import { requireReadableResults } from "#cli/results";
-import { readSourceSha } from "#cli/source-sha";
+import { readSourceSha } from "#worker/source-sha";
 import { loadPlan } from "#cli/spec-file";
 import { requireWorkers, startSweep } from "#cli/sweep-client";
 import { EXIT, InputError } from "#model/errors";

@@ -43,7 +43,7 @@ export function findChangePoints(
     const segments = segmentsBetween(found, series);
     const candidate = likeliest(segments, segmentLeast);
     if (candidate === undefined) return found;
-    const p = permutationP(candidate.q, segments, segmentLeast, random);
+    const p = permutationP(candidate.q, segments, { segmentLeast, significance, random });
     if (p > significance) return found;
     found.push({ ...candidate, p });
     found.sort((a, b) => a.index - b.index);
@@ -72,10 +72,18 @@ function likeliest(segments: readonly Segment[], segmentLeast: number): Candidat
   return best;
 }
 
-/** How often chance alone, which shuffles every segment in itself, finds as much. */
-function permutationP(q: number, segments: readonly Segment[], segmentLeast: number, random: RandomGenerator): number {
+/**
+ * How often chance alone, which shuffles every segment in itself, finds as much. A series without a change, as most are,
+ * shows that after a few permutations: then the answer is only known to be above the significance.
+ */
+function permutationP(
+  q: number,
+  segments: readonly Segment[],
+  { segmentLeast, significance, random }: { segmentLeast: number; significance: number; random: RandomGenerator },
+): number {
   let asExtreme = 1; // the series itself is one of its permutations
-  for (let i = 0; i < PERMUTATIONS; i++) {
+  const most = significance * (PERMUTATIONS + 1);
+  for (let i = 0; i < PERMUTATIONS && asExtreme <= most; i++) {
     const shuffled = segments.map(({ start, values }) => ({ start, values: shuffle(values, random) }));
     if ((likeliest(shuffled, segmentLeast)?.q ?? 0) >= q) asExtreme++;
   }

@@ -40,7 +40,7 @@ export interface CronTimes {
  * @param text - Five fields of numbers, names, `*`, ranges, lists and steps.
  * @returns What it means, or each thing that is wrong with it, with field and range.
  */
-export function readCron(text: string): { times: CronTimes; problems?: undefined } | { problems: string[] } {
+export function readCron(text: string): { readonly times?: CronTimes; readonly problems: readonly string[] } {
   const parts = text.trim().split(/\s+/);
   if (parts.length !== FIELDS.length) {
     return { problems: [`must have five fields: ${FIELDS.map(({ name }) => name).join(", ")}`] };
@@ -60,7 +60,7 @@ export function readCron(text: string): { times: CronTimes; problems?: undefined
     return { problems: ["day of month and day of week: programs differ in what both together mean; give one"] };
   }
   const minutesOfDay = [...hours].flatMap((hour) => [...minutes].map((minute) => hour * 60 + minute));
-  return { times: { minutesOfDay: minutesOfDay.sort((a, b) => a - b), days, months, weekdays } };
+  return { times: { minutesOfDay: minutesOfDay.sort((a, b) => a - b), days, months, weekdays }, problems: [] };
 }
 
 /** @returns The values, or what is wrong. */
@@ -160,8 +160,9 @@ export function missedDates(
   return dueDates(calendar, { from, now }).filter((date) => !known.has(date));
 }
 
-function timesOf({ cron }: Calendar): CronTimes {
-  const { times } = readCron(cron) as { times?: CronTimes };
+/** @throws {RangeError} Where it was not checked. */
+export function timesOf({ cron }: Pick<Calendar, "cron">): CronTimes {
+  const { times } = readCron(cron);
   if (times === undefined) throw new RangeError(`not a checked cron expression: ${cron}`);
   return times;
 }

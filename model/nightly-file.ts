@@ -5,8 +5,8 @@ import { InputError, type InputIssue } from "#model/errors";
 import { formatPath, valueAt } from "#model/field-path";
 import { choice, decimal, duration, nameText } from "#model/field-rules";
 import { makeInert } from "#model/inert-input";
-import type { BaselineRule, Nightly } from "#model/nightly";
-import { readCron, shortestGapSec, TIME_ZONES } from "#model/nightly-calendar";
+import { LEAST_CHANGE, type BaselineRule, type Nightly } from "#model/nightly";
+import { readCron, shortestGapSec, TIME_ZONES, timesOf } from "#model/nightly-calendar";
 import type { Plan } from "#model/plan";
 import { withArms } from "#model/pull-request";
 import { joinParts, suggest } from "#model/suggest";
@@ -39,7 +39,7 @@ const SHAPE = z.strictObject(
     set: words().prefault([]),
     env: words().optional(),
     cron: z.string({ error: `required; five fields in quotes, ${ONCE}` }).check(({ value, issues }) => {
-      for (const problem of readCron(value).problems ?? []) {
+      for (const problem of readCron(value).problems) {
         issues.push({ code: "custom", message: `${problem}; ${ONCE}`, input: value });
       }
     }),
@@ -58,8 +58,8 @@ const SHAPE = z.strictObject(
     least: z
       .strictObject(
         {
-          deviation_pct: decimal({ min: 0, max: 1000 }).prefault(0.1),
-          lateness_remote_p99_ms: decimal({ min: 0, max: 60_000 }).prefault(1),
+          deviation_pct: decimal({ min: 0, max: 1000 }).prefault(LEAST_CHANGE.deviation_pct),
+          lateness_remote_p99_ms: decimal({ min: 0, max: 60_000 }).prefault(LEAST_CHANGE.lateness_remote_p99_ms),
         },
         { error: "must be a map, such as { deviation_pct: 0.1 }" },
       )
@@ -134,7 +134,7 @@ export function checkNightlyPlan(
   { calendar: { cron } }: Pick<Nightly, "calendar">,
   { spec, estimatedSec }: Plan,
 ): void {
-  const { times } = readCron(cron) as { times: Parameters<typeof shortestGapSec>[0] };
+  const times = timesOf({ cron });
   const [count, gapSec] = [times.minutesOfDay.length, shortestGapSec(times)];
   const issues: InputIssue[] = [];
   if (gapSec < estimatedSec) {

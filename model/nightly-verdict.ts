@@ -127,6 +127,32 @@ export const isInDoubt = ({ suspicions, recoveries }: Doubt): boolean => suspici
 export const openRegressions = (nights: readonly MeasuredNight[]): readonly Regression[] =>
   nights.findLast(({ verdict }) => verdict !== undefined)?.verdict?.regressions ?? [];
 
+/** The nights from a confirmed loss until none is open any more. */
+export interface Episode {
+  readonly since: string;
+  /** All that was lost in it, as they were last known, the oldest first. */
+  readonly regressions: readonly Regression[];
+  /** Absent while some are open. */
+  readonly over?: NightRef;
+}
+
+/** @returns The newest there was; `undefined` where nothing was ever lost. */
+export function newestEpisode(nights: readonly MeasuredNight[]): Episode | undefined {
+  const judged = nights.filter(({ verdict }) => verdict !== undefined);
+  const last = judged.findLastIndex(isOpen);
+  if (last < 0) return undefined;
+  const first = judged.findLastIndex((night, i) => i < last && !isOpen(night)) + 1;
+  const known = judged.slice(first, last + 1).flatMap(({ verdict }) => verdict?.regressions ?? []);
+  const over = judged[last + 1];
+  return {
+    since: judged[first]?.date ?? "",
+    regressions: [...new Map(known.map((one) => [seriesKey(one.series), one])).values()],
+    ...(over !== undefined && { over: refOf(over) }),
+  };
+}
+
+const isOpen = (night: MeasuredNight): boolean => (night.verdict?.regressions.length ?? 0) > 0;
+
 function suspect({ significance, least, spec }: Rules, series: Series, era: Era): Suspicion[] {
   const values = valuesOf(series, era.nights.slice(-HISTORY_NIGHTS));
   const points = findChangePoints(

@@ -8,6 +8,9 @@ import type { Spec } from "#model/spec";
 export const NIGHTLY_COLUMNS = ["deviation_pct", "lateness_remote_p99_ms"] as const satisfies ComparedColumn[];
 export type NightlyColumn = (typeof NIGHTLY_COLUMNS)[number];
 
+/** Unless a nightly says otherwise: less is within what a machine does by itself from night to night. */
+export const LEAST_CHANGE: Nightly["least"] = { deviation_pct: 0.1, lateness_remote_p99_ms: 1 };
+
 export interface Nightly {
   readonly name: string;
   /** As it stood in the file. */

@@ -3,6 +3,7 @@
 import { InputError } from "#model/errors";
 import { NAME_PATTERN } from "#model/ids";
 import type { RunCommand } from "#model/comment-command";
+import type { RunRow } from "#model/result-row";
 import type { Spec } from "#model/spec";
 
 export interface RepositoryRef {
@@ -87,6 +88,14 @@ export function withArms(spec: Spec, images: Readonly<Partial<Record<Arm["name"]
     }),
   );
   return { ...spec, environments };
+}
+
+/** The runs of one arm, by the names that its environments have without it. */
+export function rowsOfArm(rows: readonly RunRow[], arm: Arm["name"]): RunRow[] {
+  const suffix = armEnvironment("", arm);
+  return rows
+    .filter(({ environment }) => environment.endsWith(suffix))
+    .map((row) => Object.assign({}, row, { environment: row.environment.slice(0, -suffix.length) }));
 }
 
 /** The commits a run measures: the head alone, or interleaved with what it is held against. */

@@ -3,6 +3,7 @@
  * worker elsewhere is asked for it.
  */
 
+import type { MeasuredNight } from "#model/nightly-history";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
 
@@ -21,7 +22,8 @@ export interface SweepOverview {
 export type ResultsQuestion =
   | { readonly about: "sweeps" }
   | { readonly about: "sweep"; readonly sweepId: string }
-  | { readonly about: "evidence"; readonly runId: string };
+  | { readonly about: "evidence"; readonly runId: string }
+  | { readonly about: "nights" };
 
 /** By what the question is about; `null` where the store has no such thing. */
 export interface ResultsAnswers {
@@ -29,6 +31,8 @@ export interface ResultsAnswers {
   readonly sweeps: readonly SweepOverview[];
   readonly sweep: SweepRows | null;
   readonly evidence: RunEvidence | null;
+  /** By nightly, then by date. */
+  readonly nights: readonly MeasuredNight[];
 }
 
 export type AnswerTo<Question extends ResultsQuestion> = ResultsAnswers[Question["about"]];

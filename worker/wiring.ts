@@ -5,6 +5,7 @@ import type { HostDependencies } from "#activities/host-dependencies";
 import { createHostActivities } from "#activities/host-activities";
 import type { GithubActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
+import { createNightActivities } from "#activities/night-activities";
 import { createStoreActivities } from "#activities/store-activities";
 import { createTemporalActivities } from "#activities/temporal";
 import { UnavailableError } from "#model/errors";
@@ -16,6 +17,7 @@ import type { Installation } from "#worker/installation";
 import { reapAtStart } from "#worker/reap";
 import { keepReapSchedules } from "#worker/reap-schedule";
 import { areResultsElsewhere, incomingDirOf, openResultsStore } from "#worker/results";
+import { readSourceSha } from "#worker/source-sha";
 import { requireOnlyMachine, requireOnlyStore, storeWorkerIdentity } from "#worker/task-queues";
 import {
   connectClient,
@@ -93,7 +95,12 @@ const githubService = (github: GithubActivities | undefined) => (github === unde
 async function storeService(client: Client, store: ResultsStore, installation: Installation, view: TemporalView) {
   const identity = storeWorkerIdentity(installation.resultsDir);
   await requireOnlyStore(client, identity);
-  return { identity, activities: createStoreActivities({ store, incomingDir: incomingDirOf(installation), ...view }) };
+  const incomingDir = incomingDirOf(installation);
+  const activities = {
+    ...createStoreActivities({ store, incomingDir, ...view }),
+    ...createNightActivities({ store, readSourceSha }),
+  };
+  return { identity, activities };
 }
 
 /** What runs left while no worker was here, and from now on what they leave. */

@@ -4,7 +4,13 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import type { LogEntry, WorkerOptions } from "@temporalio/worker";
-import type { GithubActivities, HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
+import type {
+  GithubActivities,
+  HostActivities,
+  NightActivities,
+  StoreActivities,
+  TemporalActivities,
+} from "#activities/index";
 import { GITHUB_QUEUE, hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
 import { maskSecrets } from "#model/mask-secrets";
 import type { TemporalSettings } from "#worker/temporal-connection";
@@ -38,7 +44,7 @@ function logLine({ level, message, meta, timestampNanos }: LogEntry): void {
 export interface ServedActivities {
   readonly hosts: ReadonlyMap<string, HostActivities>;
   /** Where the results store is here. */
-  readonly store?: { readonly activities: StoreActivities; readonly identity: string };
+  readonly store?: { readonly activities: StoreActivities & NightActivities; readonly identity: string };
   readonly temporal: TemporalActivities;
   /** Where the GitHub App's key is here. */
   readonly github?: GithubActivities;

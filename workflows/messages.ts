@@ -9,6 +9,7 @@ import { GET_HOST_QUEUE_QUERY, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#
 import type { HostQueue, HostRequest } from "#model/host-queue";
 import type { PackedPlan } from "#model/packed-plan";
 import type { RunCommand } from "#model/comment-command";
+import type { Nightly } from "#model/nightly";
 import type { CommentRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import type { Spec } from "#model/spec";
@@ -97,6 +98,18 @@ export interface MeasuringComment {
   readonly command: RunCommand;
   /** Checked; without its commits, which are known once they are pinned. */
   readonly spec: Spec;
+}
+
+/** Of the schedule's own workflow, which only finds out the date. */
+export interface NightlyInput {
+  readonly nightly: Nightly;
+}
+
+/** Workflow id `nightly-<name>-<date>`, task queue `meshbench`. */
+export interface NightInput {
+  readonly nightly: Nightly;
+  /** `YYYY-MM-DD`, in the nightly's time zone. */
+  readonly date: string;
 }
 
 /** Workflow id `run-<runId>`, task queue `meshbench`. */

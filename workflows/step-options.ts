@@ -3,7 +3,13 @@
 import { ActivityCancellationType, proxyActivities } from "@temporalio/workflow";
 import type { Duration } from "@temporalio/common";
 import type { ActivityInterfaceFor, ActivityOptions } from "@temporalio/workflow";
-import type { GithubActivities, HostActivities, StoreActivities, TemporalActivities } from "#activities/index";
+import type {
+  GithubActivities,
+  HostActivities,
+  NightActivities,
+  StoreActivities,
+  TemporalActivities,
+} from "#activities/index";
 import { GITHUB_QUEUE, hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
 import { OUTAGE_SEC } from "#model/plan";
 import type { RunSpec, Step } from "#model/run";
@@ -166,4 +172,21 @@ export const githubActivities: Proxies<GithubActivities> = proxyActivities<Githu
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: "5 seconds", maximumInterval: "2 minutes", nonRetryableErrorTypes: BUGS },
+});
+
+/** Of a night, which would be over by the next: GitHub's share of it must not last that long. */
+export const nightSourceActivities: Proxies<Pick<GithubActivities, "findNewestCommit" | "fetchSource">> =
+  proxyActivities<GithubActivities>({
+    taskQueue: GITHUB_QUEUE,
+    scheduleToCloseTimeout: "2 hours",
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: "5 seconds", maximumInterval: "2 minutes", nonRetryableErrorTypes: BUGS },
+  });
+
+/** Finding changes in months of nights takes seconds. */
+export const nightActivities: Proxies<NightActivities> = proxyActivities<NightActivities>({
+  taskQueue: STORE_QUEUE,
+  startToCloseTimeout: "2 minutes",
+  retry: { ...RETRY_FOREVER, nonRetryableErrorTypes: BUGS },
 });

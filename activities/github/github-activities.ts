@@ -1,16 +1,21 @@
 /** What workflows do at GitHub. Each may come twice, from two workers, and leaves one comment, one check. */
 
 import type { Client } from "@temporalio/client";
+import { withFailureBoundary } from "#activities/failure-boundary";
 import { upsertCheck } from "#activities/github/check-run";
 import { minimiseComment, upsertComment } from "#activities/github/comments";
+import { upsertIssue } from "#activities/github/issues";
 import { readSourceArchive } from "#activities/github/source-archive";
 import type { GithubApp } from "#activities/github/github-app";
 import { readSweepEnd, readSweepState } from "#activities/github/sweep-outlook";
 import type { GithubActivities } from "#activities/index";
+import { readNights } from "#activities/results/nights";
 import type { ResultsStore } from "#activities/results/results-store";
 import { withHeartbeats } from "#activities/step";
+import { BenchError } from "#model/errors";
 import { armsOf, armEnvironment, type PullRequestRef, type SweepOnPullRequest } from "#model/pull-request";
 import type { Spec } from "#model/spec";
+import { regressionIssue } from "#report/nightly";
 import { prepareComparison, type ComparisonReport } from "#report/comparison";
 import { answerComment, checkOutcome, finalComment, statusComment, type FinishedSweep } from "#report/pull-request";
 import { formatSweepTable } from "#report/terminal-table";
@@ -37,7 +42,10 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
   const { app, client, store, currentContext, watchEveryMs = WATCH_EVERY_MS } = dependencies;
   const beating = <T>(work: () => Promise<T>): Promise<T> => {
     const context = currentContext();
-    return withHeartbeats(() => context.heartbeat(), work);
+    return withHeartbeats(
+      () => context.heartbeat(),
+      () => withFailureBoundary({}, work),
+    );
   };
   const octokitOf = ({ repository }: PullRequestRef) => app.forRepository(repository);
 
@@ -104,6 +112,22 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
 
     fetchSource: ({ repository, sha }) =>
       beating(async () => readSourceArchive(await app.forRepository(repository), repository, sha)),
+
+    findNewestCommit: ({ repository: { owner, name }, branch }) =>
+      beating(async () => {
+        const { rest } = await app.forRepository({ owner, name });
+        const place = { owner, repo: name, ...(branch !== undefined && { sha: branch }) };
+        const { data } = await rest.repos.listCommits({ ...place, per_page: 1 });
+        const [newest] = data;
+        if (newest === undefined) throw new BenchError("image", `${owner}/${name} has no commits to measure`);
+        return { sha: newest.sha };
+      }),
+
+    reportNightly: ({ nightly, repository }) =>
+      beating(async () => {
+        const issue = regressionIssue(nightly, readNights(store, nightly));
+        if (issue !== undefined) await upsertIssue(await app.forRepository(repository), app.appId, repository, issue);
+      }),
 
     followSweep: (input) => beating(() => followSweep(input)),
     concludeSweep: (input) => beating(() => concludeSweep(input)),

@@ -1,5 +1,6 @@
 /** Answers what commands ask of the results store. */
 
+import { readNights } from "#activities/results/nights";
 import type { ResultsStore } from "#activities/results/results-store";
 import type { AnswerTo, ResultsAnswers, ResultsQuestion, SweepOverview } from "#model/results-question";
 import type { SweepRecord } from "#model/run";
@@ -20,6 +21,7 @@ const ANSWERS: { readonly [A in About]: Answer<A> } = {
     const sweep = store.findSweep(sweepId);
     return sweep === undefined ? null : { sweep, rows: store.listRuns(sweepId) };
   },
+  nights: (store) => store.listNightlies().flatMap((nightly) => readNights(store, nightly)),
   evidence: async (store, { runId }) => (await store.readEvidence(runId)) ?? null,
 };
 

@@ -114,6 +114,14 @@ const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE sweep ADD COLUMN pin_json TEXT;
   `,
+  `
+  CREATE TABLE night (
+    nightly TEXT NOT NULL,
+    date TEXT NOT NULL,
+    night_json TEXT NOT NULL,
+    PRIMARY KEY (nightly, date)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -1,6 +1,7 @@
 /** Where results live: one store per installation, written by the activities on the `store` queue alone. */
 
 import type { RunIntent } from "#model/ledger";
+import type { Night } from "#model/nightly-history";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
 
@@ -21,6 +22,13 @@ export interface ResultsStore {
   closeIntent(runId: string): void;
   /** The oldest first. */
   listOpenIntents(host: string): RunIntent[];
+
+  /** Upserts by nightly and date. */
+  saveNight(night: Night): void;
+  /** By date. */
+  listNights(nightly: string): Night[];
+  /** Names of all that ever had a night, also of deleted ones. */
+  listNightlies(): string[];
 
   listSweeps(): SweepRecord[];
   findSweep(sweepId: string): SweepRecord | undefined;

@@ -14,6 +14,7 @@ import { BenchError } from "#model/errors";
 import { sweepIdOf } from "#model/ids";
 import { describeIntent } from "#model/ledger";
 import type { RunIntent } from "#model/ledger";
+import type { Night } from "#model/nightly-history";
 import { RUN_ROW_COLUMNS } from "#model/result-row";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
@@ -110,6 +111,21 @@ class SqliteStore implements ResultsStore {
     return this.#database.prepare(open).all(host).map(toIntent);
   }
 
+  saveNight(night: Night): void {
+    const sql = upsertSql("night", ["nightly", "date", "night_json"], "nightly, date");
+    withSpaceErrors(() => this.#database.prepare(sql).run(night.nightly, night.date, JSON.stringify(night)));
+  }
+
+  listNights(nightly: string): Night[] {
+    const nights = this.#database.prepare("SELECT night_json FROM night WHERE nightly = ? ORDER BY date").all(nightly);
+    return nights.map((row) => JSON.parse(String(row["night_json"])) as Night);
+  }
+
+  listNightlies(): string[] {
+    const names = this.#database.prepare("SELECT DISTINCT nightly FROM night ORDER BY nightly").all();
+    return names.map((row) => String(row["nightly"]));
+  }
+
   listSweeps(): SweepRecord[] {
     return this.#database.prepare("SELECT * FROM sweep ORDER BY started_at, sweep_id").all().map(toSweep);
   }
@@ -165,7 +181,9 @@ class SqliteStore implements ResultsStore {
 const SWEEP_COLUMNS = ["sweep_id", "name", "started_at", "status", "spec_json", "runs_planned", "pin_json"] as const;
 
 function upsertSql(table: string, columns: readonly string[], key: string): string {
-  const updates = columns.filter((column) => column !== key).map((column) => `${column} = ${newValueOf(column)}`);
+  const updates = columns
+    .filter((column) => !key.split(", ").includes(column))
+    .map((column) => `${column} = ${newValueOf(column)}`);
   return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
     ON CONFLICT (${key}) DO UPDATE SET ${updates.join(", ")}`;
 }

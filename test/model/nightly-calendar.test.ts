@@ -8,6 +8,7 @@ import {
   missedDates,
   readCron,
   shortestGapSec,
+  timesOf,
 } from "#model/nightly-calendar";
 
 const NIGHTLY: Calendar = { cron: "17 3 * * *", timeZone: "Europe/Lisbon" };
@@ -42,13 +43,11 @@ describe("a cron expression", () => {
     ["0 3,15 * * *", 43_200],
     ["0 22,4 * * *", 21_600],
   ] as const)("%s fires every %i seconds at the closest", ([text, sec]) => {
-    expect(shortestGapSec(readCron(text).times!)).toBe(sec);
+    expect(shortestGapSec(timesOf({ cron: text }))).toBe(sec);
   });
 
   test("takes names, ranges, lists and steps", () => {
-    const { times } = readCron("0 3 * jan-MAR,12 mon-fri/2") as {
-      times: NonNullable<ReturnType<typeof readCron>["times"]>;
-    };
+    const times = timesOf({ cron: "0 3 * jan-MAR,12 mon-fri/2" });
     expect([...times.months]).toEqual([1, 2, 3, 12]);
     expect([...times.weekdays]).toEqual([1, 3, 5]);
   });

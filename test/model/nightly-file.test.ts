@@ -18,10 +18,11 @@ test("a file of what is needed gets the rest by default", () => {
   });
 });
 
+const baselineOf = (baseline: string) => parseNightly({ ...FILE, repository: "octo/mesh", baseline }).baseline;
+
 test("a baseline is a commit, an image, or what the first nights ran", () => {
-  const of = (baseline: string) => parseNightly({ ...FILE, repository: "octo/mesh", baseline }).baseline;
-  expect(of("a".repeat(40))).toEqual({ kind: "commit", sha: "a".repeat(40) });
-  expect(of(`sha256:${"b".repeat(64)}`)).toEqual({ kind: "image", image: `sha256:${"b".repeat(64)}` });
+  expect(baselineOf("a".repeat(40))).toEqual({ kind: "commit", sha: "a".repeat(40) });
+  expect(baselineOf(`sha256:${"b".repeat(64)}`)).toEqual({ kind: "image", image: `sha256:${"b".repeat(64)}` });
 });
 
 const linesOf = (work: () => unknown): string[] => {
@@ -64,11 +65,11 @@ describe("refused, with field, value and rule:", () => {
   });
 });
 
-describe("beside its plan", () => {
-  const planOf = (estimatedSec: number) => ({ ...samplePlan({ repetitions: 6 }), estimatedSec });
-  const check = (cron: string, estimatedSec: number) =>
-    linesOf(() => checkNightlyPlan({ calendar: { cron, timeZone: "UTC" } }, planOf(estimatedSec)));
+const planOf = (estimatedSec: number) => ({ ...samplePlan({ repetitions: 6 }), estimatedSec });
+const check = (cron: string, estimatedSec: number) =>
+  linesOf(() => checkNightlyPlan({ calendar: { cron, timeZone: "UTC" } }, planOf(estimatedSec)));
 
+describe("beside its plan", () => {
   test("every minute with nights of 2 h would overlap itself", () => {
     expect(check("* * * * *", 7200)).toEqual([
       'error: cron: got "* * * * *"; fires every 1m, and a night takes about 2h by the plan: it would overlap itself; once a day at most, such as "17 3 * * *"',

@@ -69,6 +69,13 @@ class MemoryStore implements ResultsStore {
   listOpenIntents(host: string): RunIntent[] {
     return [...this.#intents.values()].filter(({ run }) => run.environment.host === host);
   }
+  saveNight(): void {}
+  listNights(): [] {
+    return [];
+  }
+  listNightlies(): [] {
+    return [];
+  }
   listSweeps(): SweepRecord[] {
     return [...this.#sweeps.values()];
   }

@@ -29,7 +29,7 @@ test("what two providers of a host list is one leftover", async () => {
   using host = new HostHarness();
   await host.provision(run);
   host.outcomes.set(run.runId, "ended");
-  const providers = new Map([...host.dependencies.providers, ["qemu" as const, host.provider]]);
+  const providers = new Map(host.dependencies.providers).set("qemu", host.provider);
   const { removed } = await reapHost({ ...host.dependencies, providers });
   expect(new Set(names(removed)).size).toBe(removed.length);
 });

@@ -3,15 +3,13 @@
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { digestOf } from "#activities/image/node-image";
-import { findProgram, runCommand } from "#infra/console/commands";
-import type { Step, Steps } from "#infra/console/steps";
-import { fetchGo } from "#infra/temporal/go-toolchain";
+import { findProgram } from "#infra/console/commands";
+import { compileGo } from "#infra/console/go-programs";
+import type { Steps } from "#infra/console/steps";
 import { govcOfSetUp } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 
 const SOURCES = import.meta.dirname;
-/** govmomi asks for it. */
-const LEAST_GO = [1, 25] as const;
 const PROGRAMS = ["govc", "vcsim"] as const;
 type Program = (typeof PROGRAMS)[number];
 
@@ -66,45 +64,18 @@ async function ensurePrograms(tools: GovmomiTools, wanted: readonly Program[], s
   mkdirSync(dir, { recursive: true });
   const scratch = mkdtempSync(join(dir, "build-"));
   try {
-    await steps.run(`${missing.join(" and ")}: go build`, (step) => compile(missing, scratch, step));
+    await steps.run(`${missing.join(" and ")}: go build`, (step) =>
+      compileGo(SOURCES, missing, {
+        scratch,
+        step,
+        setVariables: [`github.com/vmware/govmomi/cli/flags.BuildVersion=${govmomiVersion()}`],
+      }),
+    );
     // Whole or not at all, also beside another set-up.
     for (const name of missing) renameSync(join(scratch, "bin", name), tools[name]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-async function compile(programs: readonly Program[], scratch: string, step: Step): Promise<void> {
-  const own = findProgram("go");
-  if (own !== undefined && (await isNewEnough(own))) return build(own, programs, { scratch, step });
-  const home = join(scratch, "go");
-  // Caches of its own, and writable, so that all of it can be removed afterwards.
-  const env = { GOPATH: join(home, "path"), GOCACHE: join(home, "cache"), GOFLAGS: "-modcacherw" };
-  return build(await fetchGo(home, step), programs, { scratch, step, env });
-}
-
-async function isNewEnough(go: string): Promise<boolean> {
-  const version = /^go(\d+)\.(\d+)/
-    .exec(await runCommand(go, ["env", "GOVERSION"]))
-    ?.slice(1)
-    .map(Number);
-  if (!version) return false;
-  const [major = 0, minor = 0] = version;
-  return major > LEAST_GO[0] || (major === LEAST_GO[0] && minor >= LEAST_GO[1]);
-}
-
-async function build(
-  go: string,
-  programs: readonly Program[],
-  { scratch, step, env = {} }: { scratch: string; step: Step; env?: NodeJS.ProcessEnv },
-): Promise<void> {
-  const setVersion = `-X github.com/vmware/govmomi/cli/flags.BuildVersion=${govmomiVersion()}`;
-  const args = ["build", "-v", "-trimpath", `-ldflags=-s -w ${setVersion}`, "-o", `${join(scratch, "bin")}/`];
-  await runCommand(go, [...args, ...programs.map((name) => `./${name}`)], {
-    step,
-    cwd: SOURCES,
-    env: { ...process.env, CGO_ENABLED: "0", ...env, GOWORK: "off", GOTOOLCHAIN: "local" },
-  });
 }
 
 function govmomiVersion(): string {

@@ -160,7 +160,8 @@ export async function listSearchAttributes(client: Client): Promise<ReadonlySet<
 
 async function openConnection(settings: TemporalSettings): Promise<Connection> {
   // Locally no proxy stands between, so what a probe sees is so: nobody has to wait for gRPC to give up.
-  const mistake = LOOPBACK.test(settings.address) ? await findMistake(settings) : undefined;
+  const isLocal = LOOPBACK.test(settings.address);
+  const mistake = isLocal ? await findMistake(settings) : undefined;
   if (mistake !== undefined) throw unavailable(settings, mistake);
   try {
     return await Connection.connect({
@@ -170,7 +171,7 @@ async function openConnection(settings: TemporalSettings): Promise<Connection> {
     });
   } catch (error) {
     const silence = `no Temporal server answers there within ${CONNECT_TIMEOUT_MS / 1000} s (${firstLine(error)})`;
-    throw unavailable(settings, (await findMistake(settings)) ?? silence, error);
+    throw unavailable(settings, (isLocal ? undefined : await findMistake(settings)) ?? silence, error);
   }
 }
 

@@ -37,11 +37,21 @@ export async function provisionNodes(
 ): Promise<{ nodes: NodeHandle[]; provisionSec: number | null }> {
   const { signal } = context;
   await new HostFence(dependencies).take(input.run, input.deadlineAt, dependencies.timing, signal);
+  await refuseEnded(dependencies, input.run);
   const startedMs = performance.now();
   await prepareHost(dependencies, input, signal, report);
   const nodes = await ensureNodes(dependencies, input, signal);
   await untilAllAnswer(dependencies, input.run, nodes, signal, report);
   return { nodes, provisionSec: stepSecSince(startedMs, context) };
+}
+
+/** A worker that stood still comes back to a run that may have ended, and been torn down, meanwhile. */
+async function refuseEnded(dependencies: HostDependencies, { runId }: RunSpec): Promise<void> {
+  // Without an answer it goes on: the nodes do not need Temporal.
+  const outcome = await dependencies.askRunOutcome(runId).catch(() => undefined);
+  if (outcome !== "ended" && outcome !== "kept") return;
+  await new HostFence(dependencies).release(runId);
+  throw new BenchError("fenced", "the run has ended meanwhile", { host: dependencies.host });
 }
 
 /** Looks whether the host is quiet while what the nodes share is created: nothing of it uses the processor for long. */

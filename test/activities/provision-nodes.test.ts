@@ -32,6 +32,17 @@ test("a failed node fails the step only after its siblings have settled, so that
   expect(host.provider.host.nodesMade).toBe(made);
 });
 
+test("a worker that stood still makes nothing for a run that has ended meanwhile", async () => {
+  using host = new HostHarness();
+  host.outcomes.set(run.runId, "ended");
+  expect(await failureOf(host.provision(run))).toMatchObject({
+    kind: "fenced",
+    message: "the run has ended meanwhile",
+  });
+  expect(host.provider.host.networksMade).toBe(0);
+  expect(await host.dependencies.machineFence.list()).toEqual([]);
+});
+
 test("a creation that is under way when another fails is waited for", async () => {
   using host = new HostHarness();
   const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();

@@ -26,7 +26,7 @@ import { simulatedDatabase, simulatedProvider } from "#test/chaos/fast/simulated
 import type { SimulatedEngine } from "#test/chaos/fast/simulated-machine";
 import { jobNow, SimulatedProcess } from "#test/chaos/fast/simulated-process";
 import { SimulatedTemporal } from "#test/chaos/fast/simulated-temporal";
-import type { Activities } from "#test/chaos/fast/simulated-temporal";
+import type { Activities } from "#test/chaos/fast/simulated-activities";
 import type { Simulation } from "#test/chaos/fast/simulation";
 
 /** The main loop lasts longer here than in a test with fakes, and is looked at less often. */

@@ -7,7 +7,7 @@ import type { Assignment, NodePhase } from "#model/node-protocol";
 import { expectedSecOf } from "#model/plan";
 import type { RunSpec } from "#model/run";
 import type { NodeState } from "#activities/providers/provider";
-import type { Latency } from "#test/chaos/fast/simulated-process";
+import type { Latency, SimulatedProcess } from "#test/chaos/fast/simulated-process";
 import type { Simulation } from "#test/chaos/fast/simulation";
 
 /** From its work to the barrier, and from the last acknowledgement to the end. */
@@ -34,6 +34,14 @@ export interface SimulatedNode {
   /** It got its work when the others' barrier was past: it never gets there. */
   isLate: boolean;
   longestGapMs: number;
+}
+
+interface NodeCreation {
+  readonly index: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** By the clock of whoever makes it. */
+  readonly endsAfterMs: number;
+  readonly by: SimulatedProcess;
 }
 
 export interface Network {
@@ -94,15 +102,15 @@ export class SimulatedEngine {
     throw new BenchError("engine unavailable", "cut off");
   }
 
-  ensureNetwork(runId: string, labels: Readonly<Record<string, string>>): void {
+  ensureNetwork(runId: string, labels: Readonly<Record<string, string>>, by: SimulatedProcess): void {
     const { machine } = this;
     const id = `network-${runId}`;
     if (this.networks.has(id)) return;
-    machine.noteLate(runId, id);
+    machine.noteLate(runId, id, by);
     this.networks.set(id, { id, runId, subnet: ++machine.networksMade, labels });
   }
 
-  createNode(run: RunSpec, index: number, labels: Readonly<Record<string, string>>, endsAfterMs: number): Container {
+  createNode(run: RunSpec, { index, labels, endsAfterMs, by }: NodeCreation): Container {
     const { machine } = this;
     const { sim } = machine;
     const network = this.networks.get(`network-${run.runId}`);
@@ -120,6 +128,7 @@ export class SimulatedEngine {
       longestGapMs: 6,
     };
     const container = { id: machine.newId(), name, labels, node };
+    machine.noteLate(run.runId, name, by);
     machine.noteCreation(this, run, container);
     this.containers.set(name, container);
     if (!this.#programs.has(run.runId)) {
@@ -253,17 +262,20 @@ export class SimulatedMachine {
     return this.#world.runs.get(runId);
   }
 
-  /** A run that has given its host back makes nothing any more. */
-  noteLate(runId: string, name: string): void {
-    if (this.#world.hasGivenBack(runId)) this.#world.misdeeds.push(`${name} was made after its run gave the host back`);
+  /**
+   * A run that has given its host back makes nothing any more. A worker that has just woken up may, by the fence, in the
+   * moment before it hears what it missed: that goes with the reaper's next pass.
+   */
+  noteLate(runId: string, name: string, { hasJustWoken }: SimulatedProcess): void {
+    if (hasJustWoken) return;
+    const { misdeeds } = this.#world;
+    if (this.#world.hasGivenBack(runId)) misdeeds.push(`${name} was made after its run gave the host back`);
+    if (!this.#world.isInLedger(runId)) misdeeds.push(`${name} was made without an entry in the ledger`);
   }
 
   /** Whoever else runs here then, and may not, is an overlap: measured by what runs, not by who says so. */
   noteCreation(engine: SimulatedEngine, run: RunSpec, { name, node, labels }: Container): void {
     const { sim } = this;
-    this.noteLate(run.runId, name);
-    if (!this.#world.isInLedger(run.runId))
-      this.#world.misdeeds.push(`${name} was made without an entry in the ledger`);
     const isBegun = this.engines.some((one) => one.nodesOf(run.runId).length > 0);
     const before = this.#world.runs.get(run.runId);
     const facts = (isBegun && before) || {

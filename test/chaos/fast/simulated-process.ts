@@ -35,6 +35,7 @@ export class SimulatedProcess {
   readonly machine: string;
   #generation = 0;
   #isAlive = true;
+  #wokeAtMs = -Infinity;
   /** What waits for the process to go on. */
   #held: (() => void)[] | undefined;
 
@@ -77,7 +78,13 @@ export class SimulatedProcess {
     this.#held ??= [];
   }
 
+  /** Not long enough ago for a heartbeat to tell it what it missed. */
+  get hasJustWoken(): boolean {
+    return this.sim.nowMs - this.#wokeAtMs < 3000;
+  }
+
   goOn(): void {
+    this.#wokeAtMs = this.sim.nowMs;
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const act of held) this.sim.after(this.sim.chance(0, 5), act, this.skewMs);

@@ -42,19 +42,23 @@ export function simulatedProvider(engine: SimulatedEngine, hostId: string): Node
         facts: { engine: engine.id },
       })),
 
-    ensureRun: (run, deadlineAt, signal) =>
-      call(engine, () => {
+    ensureRun: (run, deadlineAt, signal) => {
+      const { process: by } = jobNow();
+      return call(engine, () => {
         signal.throwIfAborted();
-        engine.ensureNetwork(run.runId, labelsOf(run.runId, deadlineAt));
-      }),
+        engine.ensureNetwork(run.runId, labelsOf(run.runId, deadlineAt), by);
+      });
+    },
 
     ensureNode: async (run: RunSpec, { index, deadlineAt }: NodeSpec, signal: AbortSignal) => {
       // By the worker's clock, as the node's own then counts.
       const endsAfterMs = Math.max(1000, Date.parse(deadlineAt) - Date.now());
+      const { process: by } = jobNow();
+      const labels = labelsOf(run.runId, deadlineAt);
       const container = await call(engine, () => {
         signal.throwIfAborted();
         const existing = engine.containers.get(`${run.runId}-n${index}`);
-        if (existing === undefined) return engine.createNode(run, index, labelsOf(run.runId, deadlineAt), endsAfterMs);
+        if (existing === undefined) return engine.createNode(run, { index, labels, endsAfterMs, by });
         if (!isOwn(existing.labels, run.runId)) throw new BenchError("name taken", existing.name, { node: index });
         return existing;
       });

@@ -3,12 +3,12 @@
  * timers, signals, children, cancellation, continue-as-new. It can be down for a while, and it can lose everything.
  */
 
-import { CancelledFailure, defaultFailureConverter, defaultPayloadConverter } from "@temporalio/common";
 import type { Payload, ProtoFailure } from "@temporalio/common";
-import { encodeActivityCancellationType } from "@temporalio/common/lib/activity-options.js";
 import { encodeParentClosePolicy } from "@temporalio/workflow/lib/interfaces.js";
-import type { StepContext } from "#activities/step";
 import { WORKFLOW_QUEUE } from "#model/ids";
+import { ServerTime } from "#test/chaos/fast/server-time";
+import { SimulatedActivities, toMs } from "#test/chaos/fast/simulated-activities";
+import type { Activities, ActivityOwner, RunAttempt } from "#test/chaos/fast/simulated-activities";
 import type { SimulatedProcess } from "#test/chaos/fast/simulated-process";
 import { decode, encode, SimulatedWorkflow } from "#test/chaos/fast/simulated-workflow";
 import type { Command, Job } from "#test/chaos/fast/simulated-workflow";
@@ -16,30 +16,13 @@ import type { Scheduled, Simulation } from "#test/chaos/fast/simulation";
 
 export type ExecutionStatus = "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED" | "TERMINATED" | "CONTINUED_AS_NEW";
 
-/** By name, as a worker registers them for one task queue. */
-export type Activities = Readonly<Record<string, (input: never) => Promise<unknown>>>;
-
-interface Poller {
-  readonly process: SimulatedProcess;
-  readonly activities: Activities;
-}
-
-/** Runs the attempt of an activity in a process, with what the SDK would give it as context. */
-export type RunAttempt = (
-  process: SimulatedProcess,
-  context: StepContext,
-  work: () => Promise<unknown>,
-) => Promise<unknown>;
-
-interface Execution {
-  readonly workflowId: string;
+interface Execution extends ActivityOwner {
   readonly runId: string;
   readonly type: string;
   readonly startedAtMs: number;
   readonly workflow: SimulatedWorkflow;
   readonly parent: { readonly execution: Execution; readonly seq: number } | undefined;
   readonly children: Map<number, Child>;
-  readonly activities: Map<number, ScheduledActivity>;
   readonly timers: Map<number, Scheduled>;
   readonly memo: Record<string, unknown>;
   readonly jobs: Job[];
@@ -51,47 +34,6 @@ interface Execution {
 interface Child {
   readonly execution: Execution;
   readonly closesWithParent: "cancelled" | "terminated";
-}
-
-interface Limits {
-  readonly heartbeatMs: number | undefined;
-  readonly startToCloseMs: number | undefined;
-  readonly scheduleToStartMs: number | undefined;
-  readonly scheduleToCloseMs: number | undefined;
-}
-
-interface RetryPolicy {
-  readonly initialMs: number;
-  readonly maximumMs: number;
-  readonly coefficient: number;
-  readonly maximumAttempts: number;
-  readonly nonRetryable: readonly string[];
-}
-
-interface ScheduledActivity {
-  readonly seq: number;
-  readonly type: string;
-  readonly input: never;
-  readonly queue: string;
-  readonly execution: Execution;
-  readonly limits: Limits;
-  readonly retry: RetryPolicy;
-  readonly waitsForCancellation: boolean;
-  readonly scheduledAtMs: number;
-  readonly timeouts: Scheduled[];
-  attempt: number;
-  running: Attempt | undefined;
-  isCancelRequested: boolean;
-  isResolved: boolean;
-}
-
-interface Attempt {
-  readonly activity: ScheduledActivity;
-  readonly process: SimulatedProcess;
-  /** The process as it was then: it may have been restarted since. */
-  readonly pid: number;
-  readonly controller: AbortController;
-  readonly timeouts: Scheduled[];
 }
 
 export interface WorkflowTask {
@@ -107,30 +49,19 @@ export interface TemporalOptions {
   readonly continueAsNewAfter: number;
 }
 
-const TIMEOUT_TYPES = { startToClose: 1, scheduleToStart: 2, scheduleToClose: 3, heartbeat: 4 } as const;
-const WAIT_CANCELLATION_COMPLETED = encodeActivityCancellationType("WAIT_CANCELLATION_COMPLETED");
 const REQUEST_CANCEL = encodeParentClosePolicy("REQUEST_CANCEL");
 const NETWORK = [1, 30] as const;
-/** A worker hears of a cancellation, or that its attempt counts no more, with the answer to a heartbeat. */
-const NEXT_BEAT = [100, 2_000] as const;
 
 export class SimulatedTemporal {
   readonly name: string;
   readonly #sim: Simulation;
   readonly #options: TemporalOptions;
-  readonly #pollers = new Map<string, Poller[]>();
+  readonly #time: ServerTime;
+  readonly #activities: SimulatedActivities;
   #executions = new Map<string, Execution>();
-  #attempts = new Set<Attempt>();
-  #waiting: ScheduledActivity[] = [];
   #runsMade = 0;
-  #generation = 0;
-  /** What is due once it is up again. */
-  #overdue: (() => unknown)[] | undefined;
-  #downSinceMs = 0;
   /** Hears of every workflow task: what came in, and what the workflow made of it. */
   onTask: ((task: WorkflowTask) => void) | undefined;
-  /** Hears of every attempt of an activity as it starts. */
-  onAttempt: ((type: string, workflowId: string) => void) | undefined;
   onClosed: ((workflowId: string, status: ExecutionStatus) => void) | undefined;
   continuedAsNew = 0;
 
@@ -138,14 +69,21 @@ export class SimulatedTemporal {
     this.#sim = sim;
     this.#options = options;
     this.name = options.name;
+    this.#time = new ServerTime(sim);
+    const { runAttempt } = options;
+    this.#activities = new SimulatedActivities({ sim, time: this.#time, runAttempt, network: NETWORK });
   }
 
   get isUp(): boolean {
-    return this.#overdue === undefined;
+    return this.#time.isUp;
   }
 
   poll(queue: string, process: SimulatedProcess, activities: Activities): void {
-    this.#pollers.set(queue, [...(this.#pollers.get(queue) ?? []), { process, activities }]);
+    this.#activities.poll(queue, process, activities);
+  }
+
+  set onAttempt(listener: (type: string, workflowId: string) => void) {
+    this.#activities.onAttempt = listener;
   }
 
   // What clients ask of it. All of it throws while it is down.
@@ -227,51 +165,29 @@ export class SimulatedTemporal {
   // What happens to it.
 
   goDown(): void {
-    if (!this.isUp) return;
-    this.#overdue = [];
-    this.#downSinceMs = this.#sim.nowMs;
+    if (this.isUp) this.#time.goDown();
   }
 
-  /** Whoever could not be heard for longer than its time limit counts as dead, whether it is or not. */
   comeUp(): void {
-    const overdue = this.#overdue ?? [];
-    this.#overdue = undefined;
-    const downMs = this.#sim.nowMs - this.#downSinceMs;
-    for (const attempt of this.#attempts) {
-      const { heartbeatMs } = attempt.activity.limits;
-      if (heartbeatMs !== undefined && downMs > heartbeatMs) this.#timeOut(attempt, "heartbeat");
-    }
-    for (const act of overdue) this.#at(this.#sim.chance(0, 100), act);
+    this.#activities.wereUnheard(this.#time.comeUp());
     this.dispatch();
   }
 
-  /** Everybody who works for it finds out that nobody knows them. */
   loseEverything(): void {
-    this.#generation += 1;
-    for (const attempt of this.#attempts) this.#orphan(attempt);
-    this.#attempts = new Set();
+    this.#time.forget();
+    this.#activities.forget();
     this.#executions = new Map();
-    this.#waiting = [];
   }
 
-  /** A process died or stands still: it is missed after a while. */
+  /** A process died or stands still. */
   missed(process: SimulatedProcess): void {
-    for (const attempt of this.#attempts) {
-      const { heartbeatMs } = attempt.activity.limits;
-      if (attempt.process !== process || heartbeatMs === undefined) continue;
-      const missing = this.#at(heartbeatMs, () => {
-        if (process.isStalled || attempt.pid !== process.identity.pid) this.#timeOut(attempt, "heartbeat");
-      });
-      attempt.timeouts.push(missing);
-    }
+    this.#activities.missed(process);
   }
 
-  /** Hands what waits to whoever polls. */
+  /** Somebody is there again who can work. */
   dispatch(): void {
     if (!this.isUp) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const activity of waiting) this.#offer(activity);
+    this.#activities.dispatch();
     for (const execution of this.#executions.values()) if (execution.jobs.length > 0) this.#dueTask(execution);
   }
 
@@ -301,6 +217,7 @@ export class SimulatedTemporal {
       status: "RUNNING",
       events: 0,
       isTaskDue: false,
+      give: (job) => this.#give(execution, job),
     };
     this.#executions.set(workflowId, execution);
     this.#give(execution, {
@@ -323,9 +240,9 @@ export class SimulatedTemporal {
   #dueTask(execution: Execution): void {
     if (execution.isTaskDue) return;
     execution.isTaskDue = true;
-    this.#at(this.#sim.chance(...NETWORK), () => {
+    this.#time.at(this.#sim.chance(...NETWORK), () => {
       execution.isTaskDue = false;
-      const hasWorker = this.#pollers.get(WORKFLOW_QUEUE)?.some(({ process }) => process.canAct);
+      const hasWorker = this.#activities.isServed(WORKFLOW_QUEUE);
       return hasWorker && execution.status === "RUNNING" ? this.#doTask(execution) : undefined;
     });
   }
@@ -348,14 +265,15 @@ export class SimulatedTemporal {
   workflowTaskFailure: string | undefined;
 
   #obey(execution: Execution, command: Command): void {
-    if (command.scheduleActivity) return this.#schedule(execution, command.scheduleActivity);
-    if (command.requestCancelActivity) return this.#cancelActivity(execution, command.requestCancelActivity.seq ?? 0);
+    if (command.scheduleActivity) return this.#activities.schedule(execution, command.scheduleActivity);
+    if (command.requestCancelActivity)
+      return this.#activities.cancel(execution, command.requestCancelActivity.seq ?? 0);
     if (command.startTimer) {
       const { seq, startToFireTimeout } = command.startTimer;
       const fire = () => {
         if (execution.timers.delete(seq ?? 0)) this.#give(execution, { fireTimer: { seq: seq ?? 0 } });
       };
-      execution.timers.set(seq ?? 0, this.#at(toMs(startToFireTimeout) ?? 0, fire));
+      execution.timers.set(seq ?? 0, this.#time.at(toMs(startToFireTimeout) ?? 0, fire));
       return;
     }
     if (command.cancelTimer) {
@@ -429,7 +347,7 @@ export class SimulatedTemporal {
 
   #sendSignal(execution: Execution, command: NonNullable<Command["signalExternalWorkflowExecution"]>): void {
     const { seq, workflowExecution, signalName, args } = command;
-    this.#at(this.#sim.chance(...NETWORK), () => {
+    this.#time.at(this.#sim.chance(...NETWORK), () => {
       const values = (args ?? []).map((payload) => decode(payload));
       const isThere = this.signal(workflowExecution?.workflowId ?? "", signalName ?? "", values);
       const failure = isThere ? {} : { failure: { message: "no such workflow", applicationFailureInfo: {} } };
@@ -449,8 +367,7 @@ export class SimulatedTemporal {
   #close(execution: Execution, status: ExecutionStatus): void {
     execution.status = status;
     for (const timer of execution.timers.values()) timer.cancel();
-    for (const activity of execution.activities.values()) this.#abandon(activity);
-    execution.activities.clear();
+    this.#activities.abandon(execution);
     for (const child of execution.children.values()) this.#closeWithParent(child);
     this.#sim.tell(this.name, `${execution.workflowId} ${status}`);
     this.onClosed?.(execution.workflowId, status);
@@ -463,234 +380,6 @@ export class SimulatedTemporal {
     else this.#give(latest, { cancelWorkflow: { reason: "parent closed" } });
   }
 
-  // Activities.
-
-  #schedule(execution: Execution, command: NonNullable<Command["scheduleActivity"]>): void {
-    const activity: ScheduledActivity = {
-      seq: command.seq ?? 0,
-      type: command.activityType ?? "",
-      input: decode(command.arguments?.[0]) as never,
-      queue: command.taskQueue ?? "",
-      execution,
-      limits: {
-        heartbeatMs: toMs(command.heartbeatTimeout),
-        startToCloseMs: toMs(command.startToCloseTimeout),
-        scheduleToStartMs: toMs(command.scheduleToStartTimeout),
-        scheduleToCloseMs: toMs(command.scheduleToCloseTimeout),
-      },
-      retry: {
-        initialMs: toMs(command.retryPolicy?.initialInterval) ?? 1000,
-        maximumMs: toMs(command.retryPolicy?.maximumInterval) ?? 100_000,
-        coefficient: command.retryPolicy?.backoffCoefficient ?? 2,
-        maximumAttempts: command.retryPolicy?.maximumAttempts ?? 0,
-        nonRetryable: command.retryPolicy?.nonRetryableErrorTypes ?? [],
-      },
-      waitsForCancellation: command.cancellationType === WAIT_CANCELLATION_COMPLETED,
-      scheduledAtMs: this.#sim.nowMs,
-      timeouts: [],
-      attempt: 0,
-      running: undefined,
-      isCancelRequested: false,
-      isResolved: false,
-    };
-    execution.activities.set(activity.seq, activity);
-    const { scheduleToCloseMs } = activity.limits;
-    if (scheduleToCloseMs !== undefined) {
-      activity.timeouts.push(this.#at(scheduleToCloseMs, () => this.#resolveTimedOut(activity, "scheduleToClose")));
-    }
-    this.#enqueue(activity);
-  }
-
-  #enqueue(activity: ScheduledActivity): void {
-    const { scheduleToStartMs } = activity.limits;
-    const { attempt } = activity;
-    if (scheduleToStartMs !== undefined) {
-      const isStillWaiting = () =>
-        !activity.isResolved && activity.running === undefined && activity.attempt === attempt;
-      const check = () => (isStillWaiting() ? this.#resolveTimedOut(activity, "scheduleToStart") : undefined);
-      activity.timeouts.push(this.#at(scheduleToStartMs, check));
-    }
-    this.#at(this.#sim.chance(...NETWORK), () => this.#offer(activity));
-  }
-
-  #offer(activity: ScheduledActivity): void {
-    if (activity.isResolved || activity.running !== undefined) return;
-    const able = (this.#pollers.get(activity.queue) ?? []).filter(({ process }) => process.canAct);
-    const poller = able[this.#sim.chance(0, Math.max(0, able.length - 1))];
-    if (poller === undefined) this.#waiting.push(activity);
-    else this.#startAttempt(activity, poller);
-  }
-
-  #startAttempt(activity: ScheduledActivity, { process, activities }: Poller): void {
-    const attempt: Attempt = {
-      activity,
-      process,
-      pid: process.identity.pid,
-      controller: new AbortController(),
-      timeouts: [],
-    };
-    activity.attempt += 1;
-    activity.running = attempt;
-    this.#attempts.add(attempt);
-    const { workflowId } = activity.execution;
-    this.#sim.tell(process.name, `${activity.type} of ${workflowId}, attempt ${activity.attempt}`);
-    this.onAttempt?.(activity.type, workflowId);
-    const { startToCloseMs } = activity.limits;
-    if (startToCloseMs !== undefined) {
-      attempt.timeouts.push(this.#at(startToCloseMs, () => this.#timeOut(attempt, "startToClose")));
-    }
-    const context: StepContext = {
-      signal: attempt.controller.signal,
-      scheduledAtMs: activity.scheduledAtMs,
-      attempt: activity.attempt,
-      heartbeat: () => undefined,
-    };
-    const work = activities[activity.type];
-    if (work === undefined) throw new Error(`no activity ${activity.type} on ${activity.queue}`);
-    const generation = this.#generation;
-    const isHeard = () => process.identity.pid === attempt.pid && generation === this.#generation;
-    this.#sim.after(
-      0,
-      () => {
-        if (!isHeard()) return;
-        void this.#options
-          .runAttempt(process, context, () => work(activity.input))
-          .then(
-            (result) => this.#report(attempt, isHeard, () => this.#completed(attempt, result)),
-            (error: unknown) => this.#report(attempt, isHeard, () => this.#failed(attempt, error)),
-          );
-      },
-      process.skewMs,
-    );
-  }
-
-  /** The worker tells how it ended, as often as it takes. */
-  async #report({ process, controller }: Attempt, isHeard: () => boolean, tell: () => void): Promise<void> {
-    for (;;) {
-      await process.call(() => undefined);
-      if (!isHeard()) return;
-      if (this.isUp) return tell();
-      await process.wait(1000, new AbortController().signal);
-      if (controller.signal.aborted && !isHeard()) return;
-    }
-  }
-
-  #completed(attempt: Attempt, result: unknown): void {
-    if (!this.#ends(attempt)) return;
-    const [payload] = encode([result]);
-    this.#resolve(attempt.activity, { completed: { result: result === undefined ? null : (payload ?? null) } });
-  }
-
-  #failed(attempt: Attempt, error: unknown): void {
-    const { activity, controller } = attempt;
-    if (!this.#ends(attempt)) return;
-    const isAbort = error instanceof Error && error.name === "AbortError";
-    if (activity.isCancelRequested && (error instanceof CancelledFailure || (isAbort && controller.signal.aborted))) {
-      return this.#resolve(activity, { cancelled: { failure: activityFailure(activity, cancelled()) } });
-    }
-    const failure = defaultFailureConverter.errorToFailure(error, defaultPayloadConverter);
-    if (!this.#retries(activity, failure)) {
-      this.#resolve(activity, { failed: { failure: activityFailure(activity, failure) } });
-    }
-  }
-
-  #timeOut(attempt: Attempt, type: keyof typeof TIMEOUT_TYPES): void {
-    const { activity } = attempt;
-    if (!this.#ends(attempt)) return;
-    this.#orphan(attempt);
-    if (activity.isCancelRequested) {
-      this.#resolve(activity, { failed: { failure: activityFailure(activity, timeout(type)) } });
-    } else if (!this.#retries(activity, timeout(type))) {
-      this.#resolve(activity, { failed: { failure: activityFailure(activity, timeout(type)) } });
-    }
-  }
-
-  /** @returns Whether the attempt still counted. */
-  #ends(attempt: Attempt): boolean {
-    this.#attempts.delete(attempt);
-    for (const one of attempt.timeouts) one.cancel();
-    if (attempt.activity.running !== attempt || attempt.activity.isResolved) return false;
-    attempt.activity.running = undefined;
-    return true;
-  }
-
-  /** Somebody who still works at it hears at the next heartbeat that it is for nothing. */
-  #orphan({ activity, process, controller }: Attempt): void {
-    if (activity.limits.heartbeatMs === undefined) return;
-    const tell = () => {
-      if (process.isStalled) this.#sim.after(this.#sim.chance(...NEXT_BEAT), tell, process.skewMs);
-      else controller.abort(new CancelledFailure("NOT_FOUND"));
-    };
-    this.#sim.after(this.#sim.chance(...NEXT_BEAT), tell, process.skewMs);
-  }
-
-  #retries(activity: ScheduledActivity, failure: ProtoFailure): boolean {
-    const { retry, attempt, limits } = activity;
-    const info = failure.applicationFailureInfo;
-    const isFinal = info?.nonRetryable === true || retry.nonRetryable.includes(info?.type ?? "");
-    const isUsedUp = retry.maximumAttempts > 0 && attempt >= retry.maximumAttempts;
-    if (isFinal || isUsedUp || activity.isCancelRequested) return false;
-    const delayMs = Math.min(retry.initialMs * retry.coefficient ** (attempt - 1), retry.maximumMs);
-    const { scheduleToCloseMs } = limits;
-    if (scheduleToCloseMs !== undefined && this.#sim.nowMs + delayMs > activity.scheduledAtMs + scheduleToCloseMs) {
-      return false;
-    }
-    this.#at(delayMs, () => (activity.isResolved ? undefined : this.#enqueue(activity)));
-    return true;
-  }
-
-  #cancelActivity(execution: Execution, seq: number): void {
-    const activity = execution.activities.get(seq);
-    if (activity === undefined || activity.isResolved) return;
-    activity.isCancelRequested = true;
-    const { running } = activity;
-    if (running === undefined || !activity.waitsForCancellation) {
-      this.#resolve(activity, { cancelled: { failure: activityFailure(activity, cancelled()) } });
-    }
-    if (running !== undefined) this.#orphan(running);
-  }
-
-  #resolveTimedOut(activity: ScheduledActivity, type: keyof typeof TIMEOUT_TYPES): void {
-    if (activity.isResolved) return;
-    const { running } = activity;
-    this.#resolve(activity, { failed: { failure: activityFailure(activity, timeout(type)) } });
-    if (running !== undefined) this.#orphan(running);
-  }
-
-  #resolve(activity: ScheduledActivity, result: NonNullable<NonNullable<Job["resolveActivity"]>["result"]>): void {
-    this.#abandonQuietly(activity);
-    activity.execution.activities.delete(activity.seq);
-    this.#give(activity.execution, { resolveActivity: { seq: activity.seq, result } });
-  }
-
-  #abandonQuietly(activity: ScheduledActivity): void {
-    activity.isResolved = true;
-    for (const one of activity.timeouts) one.cancel();
-  }
-
-  #abandon(activity: ScheduledActivity): void {
-    this.#abandonQuietly(activity);
-    if (activity.running !== undefined) this.#orphan(activity.running);
-  }
-
-  // Time.
-
-  /** Of the server: what is due while it is down happens once it is up again, unless it has forgotten. */
-  #at(ms: number, act: () => unknown): Scheduled {
-    const generation = this.#generation;
-    let isCancelled = false;
-    const due = () => {
-      if (isCancelled || generation !== this.#generation) return undefined;
-      return this.#overdue === undefined ? act() : void this.#overdue.push(due);
-    };
-    this.#sim.after(ms, due);
-    return {
-      cancel: () => {
-        isCancelled = true;
-      },
-    };
-  }
-
   #requireUp(): void {
     if (!this.isUp) throw new ServerDownError("14 UNAVAILABLE: no connection");
   }
@@ -701,26 +390,8 @@ export class ServerDownError extends Error {
   override readonly name = "ServiceError";
 }
 
-const cancelled = (): ProtoFailure => ({ message: "cancelled", canceledFailureInfo: {} });
-
-const timeout = (type: keyof typeof TIMEOUT_TYPES): ProtoFailure => ({
-  message: `activity ${type} timeout`,
-  timeoutFailureInfo: { timeoutType: TIMEOUT_TYPES[type] },
-});
-
-const activityFailure = ({ type, seq }: ScheduledActivity, cause: ProtoFailure): ProtoFailure => ({
-  message: "Activity task failed",
-  cause,
-  activityFailureInfo: { activityType: { name: type }, activityId: String(seq) },
-});
-
 const childFailure = ({ workflowId, runId, type }: Execution, cause: ProtoFailure): ProtoFailure => ({
   message: "Child Workflow execution failed",
   cause,
   childWorkflowExecutionFailureInfo: { workflowType: { name: type }, workflowExecution: { workflowId, runId } },
 });
-
-function toMs(duration: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
-  if (duration === null || duration === undefined) return undefined;
-  return Number(duration.seconds ?? 0) * 1000 + (duration.nanos ?? 0) / 1e6;
-}

@@ -12,6 +12,7 @@ import { githubCommand } from "#cli/commands/github";
 import { imageCommand } from "#cli/commands/image";
 import { listCommand } from "#cli/commands/list";
 import { logsCommand } from "#cli/commands/logs";
+import { nightlyCommand } from "#cli/commands/nightly";
 import { pauseCommand } from "#cli/commands/pause";
 import { planCommand } from "#cli/commands/plan";
 import { queueCommand } from "#cli/commands/queue";
@@ -64,6 +65,7 @@ for (const command of [
   reportCommand(),
   compareCommand(),
   exportCommand(),
+  nightlyCommand(),
   imageCommand(),
   reapCommand(),
   workerCommand(),

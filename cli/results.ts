@@ -4,6 +4,7 @@ import pLimit from "p-limit";
 import { note } from "#cli/output";
 import { askResultsElsewhere } from "#cli/remote-reading";
 import { InputError, UnavailableError } from "#model/errors";
+import type { MeasuredNight } from "#model/nightly-history";
 import type { AnswerTo, ResultsQuestion, SweepOverview, SweepRows } from "#model/results-question";
 import type { RunEvidence } from "#model/run";
 import { areResultsElsewhere, askResultsHere, findResultsStore } from "#worker/results";
@@ -25,6 +26,13 @@ export async function listSweeps(
   onNoStore: OnNoStore = ({ message }) => note(`nothing is kept here, and ${message}`),
 ): Promise<readonly SweepOverview[]> {
   return (await ask({ about: "sweeps" }, onNoStore)) ?? [];
+}
+
+/** Of all nightlies, by nightly, then by date. */
+export async function listNights(
+  onNoStore: OnNoStore = ({ message }) => note(`nothing is kept here, and ${message}`),
+): Promise<readonly MeasuredNight[]> {
+  return (await ask({ about: "nights" }, onNoStore)) ?? [];
 }
 
 /** @returns `undefined` where the store knows no such sweep, or this machine knows of no store. */

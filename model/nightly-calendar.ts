@@ -151,13 +151,19 @@ export function dueNight(
   return due === undefined || (due === from.date && begin < from.minuteOfDay) ? undefined : due;
 }
 
-/** Nights that nobody measured, and that nobody will: those whose catch-up window is over. */
+/**
+ * Nights that nobody measured, and that nobody will: those whose catch-up window is over.
+ * @param since - When the nightly was made: what was due before is not missed.
+ */
 export function missedDates(
   calendar: Calendar,
-  { from, now, catchUpSec, measured }: { from: string; now: Date; catchUpSec: number; measured: readonly string[] },
+  { since, now, catchUpSec, measured }: { since: Date; now: Date; catchUpSec: number; measured: readonly string[] },
 ): string[] {
+  const first = localTimeOf(since, calendar.timeZone);
+  const begin = timesOf(calendar).minutesOfDay[0] ?? 0;
+  const isBefore = (date: string) => date === first.date && begin < first.minuteOfDay;
   const known = new Set([...measured, dueNight(calendar, { catchUpSec, now })]);
-  return dueDates(calendar, { from, now }).filter((date) => !known.has(date));
+  return dueDates(calendar, { from: first.date, now }).filter((date) => !known.has(date) && !isBefore(date));
 }
 
 /** @throws {RangeError} Where it was not checked. */

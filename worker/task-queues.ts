@@ -5,7 +5,7 @@ import type { Client } from "@temporalio/client";
 import proto from "@temporalio/proto";
 import { identifyProcess } from "#activities/process-identity";
 import { UnavailableError } from "#model/errors";
-import { hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
+import { GITHUB_QUEUE, hostQueueName, STORE_QUEUE, WORKFLOW_QUEUE } from "#model/ids";
 
 /** A worker that polls asks at least this often. */
 const RECENT_MS = 70_000;
@@ -16,6 +16,8 @@ interface WantedQueues {
   readonly hosts: readonly string[];
   /** Whether the results store has to be served; so unless said. */
   readonly store?: boolean;
+  /** Whether GitHub has to be reached; not so unless said. */
+  readonly github?: boolean;
   /** Only this worker counts: one that was killed stays listed for minutes. */
   readonly workerPid?: number;
 }
@@ -23,9 +25,10 @@ interface WantedQueues {
 /** @returns The queues that nobody serves. */
 export async function queuesWithoutPoller(
   client: Client,
-  { hosts, store = true, workerPid }: WantedQueues,
+  { hosts, store = true, github = false, workerPid }: WantedQueues,
 ): Promise<string[]> {
-  const activityQueues = [...(store ? [STORE_QUEUE] : []), ...hosts.map(hostQueueName)];
+  const shared = [...(store ? [STORE_QUEUE] : []), ...(github ? [GITHUB_QUEUE] : [])];
+  const activityQueues = [...shared, ...hosts.map(hostQueueName)];
   const queues = [
     { name: WORKFLOW_QUEUE, type: TASK_QUEUE_TYPE_WORKFLOW },
     ...activityQueues.map((name) => ({ name, type: TASK_QUEUE_TYPE_ACTIVITY })),

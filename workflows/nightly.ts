@@ -117,7 +117,7 @@ async function confirm(
   const sweepId = confirmationSweepId(nightly.name, date);
   try {
     const base = baseline.images ?? (await buildImages(nightly, baseline.sourceSha));
-    const spec = withArms(nightly.spec, { base, head: newest.images });
+    const spec = { ...withArms(nightly.spec, { base, head: newest.images }), order: "interleaved" } as const;
     const sourceShas = Object.fromEntries(
       nightly.spec.environments.map(({ name }) => [armEnvironment(name, "base"), baseline.sourceSha]),
     );

@@ -93,7 +93,8 @@ describe("nights that are due", () => {
 
 test("missed nights are those that nobody measured, but not one that may still be caught up", () => {
   const measured = ["2026-11-19", "2026-11-21"];
-  const request = { from: "2026-11-19", catchUpSec: CATCH_UP_SEC, measured };
+  const since = new Date("2026-11-18T12:00:00Z"); // after that day's night
+  const request = { since, catchUpSec: CATCH_UP_SEC, measured };
   const during = new Date("2026-11-23T05:00:00Z");
   expect(missedDates(NIGHTLY, { ...request, now: during })).toEqual(["2026-11-20", "2026-11-22"]);
   const after = new Date("2026-11-23T10:00:00Z");

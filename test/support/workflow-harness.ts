@@ -7,12 +7,20 @@ import { Context } from "@temporalio/activity";
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
 import type { WorkflowBundleWithSourceMap } from "@temporalio/worker";
-import type { HostActivities, StoreActivities } from "#activities/index";
+import type { GithubActivities, HostActivities, NightActivities, StoreActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
 import { withHeartbeats } from "#activities/step";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import { askTemporalForRun, createTemporalActivities } from "#activities/temporal";
-import { hostQueueName, hostWorkflowId, runWorkflowId, STORE_QUEUE, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
+import {
+  GITHUB_QUEUE,
+  hostQueueName,
+  hostWorkflowId,
+  runWorkflowId,
+  STORE_QUEUE,
+  sweepWorkflowId,
+  WORKFLOW_QUEUE,
+} from "#model/ids";
 import type { HostQueueView } from "#model/host-outlook";
 import type { RunRow } from "#model/result-row";
 import type { RunSpec, SweepRecord } from "#model/run";
@@ -65,6 +73,12 @@ export class FakeHost {
     this.#interferences.push({ step, moment, act: () => Promise.reject(error) });
   }
 
+  /** Like `failNext`, after so many that do not. */
+  failLater(step: StepName, error: Error, after: number): void {
+    for (let i = 0; i < after; i++) this.#interferences.push({ step, moment: "before", act: () => Promise.resolve() });
+    this.failNext(step, error);
+  }
+
   /** The next such step stands still before its effect, until released or cancelled. */
   holdNext(step: StepName): { reached: Promise<void>; release: () => void } {
     const reached = Promise.withResolvers<void>();
@@ -112,7 +126,7 @@ export class FakeHost {
       prepareEnvironment: ({ environment }) =>
         this.#step("prepareEnvironment", environment.name, () => ({
           ...environment,
-          imageDigest: `sha256:${"0".repeat(64)}`,
+          imageDigest: environment.image ?? `sha256:${"0".repeat(64)}`,
           isolation: "container",
           facts: {},
         })),
@@ -239,13 +253,20 @@ export class WorkflowHarness {
     this.#bundle = bundle;
   }
 
-  /** @param dynamicConfig - See `startTemporal`. */
-  static async start(dynamicConfig: readonly string[] = []): Promise<WorkflowHarness> {
+  /**
+   * @param dynamicConfig - See `startTemporal`.
+   * @param more - Activities that only some workflows need.
+   */
+  static async start(
+    dynamicConfig: readonly string[] = [],
+    { nights = {}, github }: { nights?: Partial<NightActivities>; github?: Partial<GithubActivities> } = {},
+  ): Promise<WorkflowHarness> {
     const [env, bundle] = await Promise.all([startTemporal(dynamicConfig), bundleWorkflows()]);
     const harness = new WorkflowHarness(env, bundle);
     const temporal = createTemporalActivities({ client: env.client, watchEveryMs: 200 });
     await harness.#serve(WORKFLOW_QUEUE, temporal, harness.#bundle);
-    await harness.#serve(STORE_QUEUE, harness.store.activities());
+    await harness.#serve(STORE_QUEUE, { ...harness.store.activities(), ...nights });
+    if (github !== undefined) await harness.#serve(GITHUB_QUEUE, github);
     return harness;
   }
 

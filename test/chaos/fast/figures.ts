@@ -25,7 +25,7 @@ export class RingFigures {
       this.continuedAsNew += temporal.continuedAsNew;
       for (const { status } of store.written) this.endings.set(status, (this.endings.get(status) ?? 0) + 1);
     }
-    for (const [kind, times] of world.fired) this.fired.set(kind, (this.fired.get(kind) ?? 0) + times);
+    for (const [kind, times] of world.trouble.fired) this.fired.set(kind, (this.fired.get(kind) ?? 0) + times);
   }
 
   /** For people. */

@@ -386,7 +386,7 @@ export class SimulatedTemporal {
 }
 
 /** What a client gets while nobody answers. */
-export class ServerDownError extends Error {
+class ServerDownError extends Error {
   override readonly name = "ServiceError";
 }
 

@@ -9,12 +9,13 @@ import { workLeft } from "#model/sweep-work";
 import { resetEdges, writeDecoyFile } from "#test/chaos/fast/edges";
 import type { CrashMoment } from "#test/chaos/fast/edges";
 import { QueueOracle } from "#test/chaos/fast/queue-oracle";
-import type { Fault, FaultKind, Schedule, SweepPlan } from "#test/chaos/fast/schedule";
+import { Trouble } from "#test/chaos/fast/faults";
+import type { TroubledWorld } from "#test/chaos/fast/faults";
+import type { Schedule, SweepPlan } from "#test/chaos/fast/schedule";
 import { SimulatedInstallation } from "#test/chaos/fast/simulated-installation";
 import { SimulatedMachine } from "#test/chaos/fast/simulated-machine";
 import type { Container, MachineWorld, Overlap, RunFacts, SimulatedEngine } from "#test/chaos/fast/simulated-machine";
 import { jobNow } from "#test/chaos/fast/simulated-process";
-import type { SimulatedProcess } from "#test/chaos/fast/simulated-process";
 import type { ExecutionStatus, WorkflowTask } from "#test/chaos/fast/simulated-temporal";
 import { Simulation } from "#test/chaos/fast/simulation";
 import { samplePlan, sampleEnvironment } from "#test/support/sample-plan";
@@ -28,8 +29,8 @@ const PATIENCE_MS = 24 * 3600_000;
 /** What is promised after the last deadline, and a pass more. */
 const CLEAN_AFTER_MS = 5 * 60_000;
 const OPERATOR_LOOKS_EVERY_MS = 20_000;
-/** What was to come before a later event finds nobody any more. */
-const FAULTS_UNTIL_MS = 10 * 60_000;
+/** Whether all is done is asked after so many events. */
+const LOOK_EVERY = 16;
 const RIVAL_RUN = "rival-p1-r1-a1";
 
 export interface PlayedSweep {
@@ -44,7 +45,7 @@ export interface Decoy {
 }
 
 /** A world after its schedule. */
-export class World implements MachineWorld {
+export class World implements MachineWorld, TroubledWorld {
   readonly sim: Simulation;
   readonly schedule: Schedule;
   readonly runs = new Map<string, RunFacts>();
@@ -58,23 +59,18 @@ export class World implements MachineWorld {
   readonly decoys: Decoy[] = [];
   readonly decoyFiles: string[] = [];
   readonly oracles: QueueOracle[] = [];
-  /** How often each kind of fault met somebody. */
-  readonly fired = new Map<FaultKind, number>();
   isSettled = false;
   /** Where a worker kills itself; once. */
   crashAt: CrashMoment | undefined;
   /** When the workflows of runs came to their own end, by run id. */
   readonly endedAtMs = new Map<string, number>();
   readonly #givenBack = new Set<string>();
-  #faults: Fault[];
-  /** How many faults have yet to end. */
-  #lasting = 0;
-  #hasLostHistory = false;
+  readonly trouble: Trouble;
 
   constructor(schedule: Schedule) {
     this.schedule = schedule;
     this.sim = new Simulation(schedule.seed);
-    this.#faults = schedule.faults.toSorted((a, b) => a.atEvent - b.atEvent);
+    this.trouble = new Trouble(this, schedule.faults);
     const { hosts, rival, hasSpareWorker, continueAsNewAfter, skewsMs } = schedule;
     const first = new SimulatedMachine(this.sim, "m1", this);
     const second = hosts === "two machines" ? new SimulatedMachine(this.sim, "m2", this) : first;
@@ -132,7 +128,8 @@ export class World implements MachineWorld {
     for (const installation of this.installations) installation.keepReaping();
     this.sim.after(OPERATOR_LOOKS_EVERY_MS, () => this.#operate());
     this.isSettled = await this.sim.run(() => {
-      this.#breakWhatIsDue();
+      this.trouble.injectWhatIsDue();
+      if (this.sim.eventsDone % LOOK_EVERY !== 0) return false;
       return this.#isBroken || this.#isEverythingDone();
     }, PATIENCE_MS);
     if (this.isSettled && !this.#isBroken) await this.sim.run(() => false, DEADLINE_SEC * 1000 + CLEAN_AFTER_MS);
@@ -150,8 +147,7 @@ export class World implements MachineWorld {
   }
 
   #isEverythingDone(): boolean {
-    if (this.#lasting > 0) return false;
-    if (!this.installations.every(isIdle)) return false;
+    if (!this.trouble.isMended || !this.installations.every(isIdle)) return false;
     const begun = this.sweeps.every(({ sweepId }) => this.ours.store.findSweep(sweepId) !== undefined);
     const isRivalDone = this.rival === undefined || this.rival.store.hasRun(RIVAL_RUN);
     return begun && isRivalDone && this.sweeps.every((sweep) => this.workLeftOf(sweep) === 0);
@@ -185,8 +181,7 @@ export class World implements MachineWorld {
   /** Starts again what is dead, takes up again what has ended half-way, lets go on what is paused. */
   #operate(): void {
     this.sim.after(OPERATOR_LOOKS_EVERY_MS, () => this.#operate());
-    if (this.sim.elapsedMs > FAULTS_UNTIL_MS) this.#faults = [];
-    if (this.#lasting > 0 || this.#faults.length > 0) return;
+    if (!this.trouble.isOver) return;
     const { temporal, store } = this.ours;
     for (const sweep of this.sweeps) {
       const { sweepId } = sweep;
@@ -205,137 +200,11 @@ export class World implements MachineWorld {
     this.#queueRival();
   }
 
-  // What goes wrong.
+  // Who looks.
 
-  #breakWhatIsDue(): void {
-    const [next] = this.#faults;
-    if (next === undefined || this.sim.eventsDone < next.atEvent) return;
-    this.#faults = this.#faults.slice(1);
-    const hasMet = this.#break(next);
-    if (hasMet) this.fired.set(next.kind, (this.fired.get(next.kind) ?? 0) + 1);
-  }
-
-  /** @returns Whether there was anybody to meet. */
-  #break({ kind, victim, lastsSec }: Fault): boolean {
-    const installation = pick(this.installations, victim)!;
-    const { temporal } = installation;
-    const worker = pick(
-      installation.workers.filter(({ canAct }) => canAct),
-      victim,
-    );
-    const engine = pick(this.engines, victim)!;
-    const nodes = [...engine.containers.values()].filter(({ node }) => node?.state.state === "running");
-    const node = pick(nodes, victim);
-    const runs = temporal.runningIds().filter((id) => id.startsWith("run-"));
-    const sweeps = temporal.runningIds().filter((id) => id.startsWith("sweep-"));
-    const queues = temporal.runningIds().filter((id) => id.startsWith("host-"));
-    const tell = (what: string) => this.sim.tell("FAULT", `${kind}: ${what}`);
-    const lasting = (end: () => void) => {
-      this.#lasting += 1;
-      this.sim.after(lastsSec * 1000, () => {
-        this.#lasting -= 1;
-        end();
-      });
-      return true;
-    };
-    const ask = (id: string | undefined, what: (id: string) => void): boolean => {
-      if (id === undefined || !temporal.isUp) return false;
-      tell(id);
-      what(id);
-      return true;
-    };
-
-    switch (kind) {
-      case "worker killed":
-        if (worker) this.#kill(installation, worker, lastsSec);
-        return worker !== undefined;
-      case "worker stands still": {
-        if (worker === undefined) return false;
-        tell(`${worker.name} for ${lastsSec} s`);
-        worker.stall();
-        temporal.missed(worker);
-        return lasting(() => {
-          worker.goOn();
-          temporal.dispatch();
-        });
-      }
-      case "server down":
-      case "history lost": {
-        if (!temporal.isUp) return false;
-        tell(`${temporal.name} for ${lastsSec} s`);
-        temporal.goDown();
-        if (kind === "history lost") this.#loseHistory(installation);
-        return lasting(() => temporal.comeUp());
-      }
-      case "run terminated":
-        return ask(pick(runs, victim), (id) => temporal.terminate(id));
-      case "sweep terminated":
-        return ask(pick(sweeps, victim), (id) => temporal.terminate(id));
-      case "queue terminated":
-        return ask(pick(queues, victim), (id) => temporal.terminate(id));
-      case "run cancelled":
-        return ask(pick(runs, victim), (id) => temporal.cancel(id));
-      case "sweep cancelled":
-        return ask(pick(sweeps, victim), (id) => temporal.cancel(id));
-      case "sweep paused":
-        return ask(pick(sweeps, victim), (id) => temporal.update(id, "pauseSweep"));
-      case "node killed":
-        if (node) engine.endNode(node, 137, "killed");
-        return node !== undefined;
-      case "node removed":
-        if (node) engine.removeBehindBack(node);
-        return node !== undefined;
-      case "node paused": {
-        if (node === undefined) return false;
-        tell(`${node.name} for ${lastsSec} s`);
-        engine.pause(node, lastsSec * 1000);
-        return lasting(() => engine.unpause(node));
-      }
-      case "engine away":
-      case "engine restarted": {
-        if (!engine.isUp) return false;
-        tell(`${engine.id} for ${lastsSec} s`);
-        if (kind === "engine restarted") engine.restart();
-        engine.isUp = false;
-        return lasting(() => {
-          engine.isUp = true;
-        });
-      }
-      case "engine stumbles":
-        tell(engine.id);
-        engine.stumbles += 1 + (victim % 4);
-        return true;
-      case "reaper by hand":
-      case "two reapers at once":
-      case "reaper killed": {
-        const hostId = pick(installation.hosts, victim)?.id ?? "";
-        tell(hostId);
-        const reapers = [installation.reapByCommand(hostId, this.#hasLostHistory)];
-        if (kind === "two reapers at once") reapers.push(installation.reapByCommand(hostId, this.#hasLostHistory));
-        if (kind === "reaper killed") this.sim.after(victim * 40, () => reapers[0]?.kill());
-        return true;
-      }
-    }
-  }
-
-  #kill(installation: SimulatedInstallation, worker: SimulatedProcess, awaySec: number): void {
-    this.sim.tell("FAULT", `${worker.name} is killed, and back after ${awaySec} s`);
-    worker.kill();
-    installation.temporal.missed(worker);
-    this.#lasting += 1;
-    this.sim.after(awaySec * 1000, () => {
-      this.#lasting -= 1;
-      installation.startWorker(worker);
-    });
-  }
-
-  #loseHistory({ temporal, name }: SimulatedInstallation): void {
-    this.#hasLostHistory = true;
-    temporal.loseEverything();
+  onHistoryLost({ name }: SimulatedInstallation): void {
     for (const oracle of this.#oraclesOf.get(name) ?? []) oracle.forget();
   }
-
-  // Who looks.
 
   readonly #oraclesOf = new Map<string, QueueOracle[]>();
 
@@ -385,7 +254,7 @@ export class World implements MachineWorld {
     const { process } = jobNow();
     const installation = this.installations.find(({ workers }) => workers.includes(process));
     if (installation === undefined) return;
-    this.#kill(installation, process, 2);
+    this.trouble.kill(installation, process, 2);
     throw new Error("killed");
   }
 
@@ -420,8 +289,6 @@ export class World implements MachineWorld {
 /** But for the reaper's schedule, which never ends. */
 const isIdle = ({ temporal }: SimulatedInstallation): boolean =>
   temporal.isUp && temporal.runningIds().every((id) => id.startsWith("reap-"));
-
-const pick = <T>(items: readonly T[], victim: number): T | undefined => items[victim % Math.max(1, items.length)];
 
 function planOf({ modes, repetitions, keepsFailed, isInterleaved }: SweepPlan, host: string): Plan {
   const plan = samplePlan({

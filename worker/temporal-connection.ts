@@ -159,6 +159,7 @@ export async function listSearchAttributes(client: Client): Promise<ReadonlySet<
 }
 
 async function openConnection(settings: TemporalSettings): Promise<Connection> {
+  const startedMs = performance.now();
   // Locally no proxy stands between, so what a probe sees is so: nobody has to wait for gRPC to give up.
   const isLocal = LOOPBACK.test(settings.address);
   const mistake = isLocal ? await findMistake(settings) : undefined;
@@ -166,7 +167,8 @@ async function openConnection(settings: TemporalSettings): Promise<Connection> {
   try {
     return await Connection.connect({
       ...(settings.connectionOptions as ConnectionOptions),
-      connectTimeout: CONNECT_TIMEOUT_MS,
+      // A server that hangs was silent for a part of it.
+      connectTimeout: CONNECT_TIMEOUT_MS - (performance.now() - startedMs),
       interceptors: [limitCalls, repeatCalls],
     });
   } catch (error) {

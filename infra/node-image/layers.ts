@@ -22,7 +22,7 @@ interface FileLayer {
 }
 
 /** A layer as an uncompressed tar: a file, or one made here. */
-export type Layer = { readonly tarFile: string } | FileLayer;
+type Layer = { readonly tarFile: string } | FileLayer;
 
 export interface ImageDescription {
   readonly tag: string;

@@ -48,7 +48,8 @@ function fileValues({ factors }: Spec): Record<FactorKey, readonly (string | num
   return { ...same, duration: durationSec.map(seconds), memory: memoryMib.map(formatMemory) };
 }
 
-function fileEnvironment({ provider, host, cpus, memoryMib, image, ramDiskMib, dns, kernel, maxNodes }: Environment) {
+function fileEnvironment(environment: Environment) {
+  const { provider, host, cpus, memoryMib, image, ramDiskMib, dns, kernel, inside, maxNodes } = environment;
   return {
     provider,
     host,
@@ -58,6 +59,7 @@ function fileEnvironment({ provider, host, cpus, memoryMib, image, ramDiskMib, d
     ...(ramDiskMib !== undefined && { ram_disk: formatMemory(ramDiskMib) }),
     ...(dns !== undefined && { dns }),
     ...(kernel !== undefined && { kernel }),
+    ...(inside !== undefined && { inside }),
     ...(maxNodes !== undefined && { max_nodes: maxNodes }),
   };
 }

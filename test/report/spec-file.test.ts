@@ -7,7 +7,8 @@ import { specFile } from "#report/spec-file";
 
 const environments = {
   containers: { provider: "docker", cpus: 2, memory: "1GiB", ram_disk: "300MiB", dns: ["10.0.0.2"], max_nodes: 32 },
-  vms: { provider: "qemu", cpus: 2, memory: "1GiB", image: `sha256:${"ab".repeat(32)}` },
+  vms: { provider: "qemu", cpus: 2, memory: "1GiB", image: `sha256:${"ab".repeat(32)}`, kernel: "host" },
+  nested: { provider: "docker", inside: "vm", cpus: 2, memory: "1GiB" },
 };
 
 describe("the file of a spec reads as the same spec", () => {

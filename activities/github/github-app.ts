@@ -3,6 +3,7 @@
  * with an installation token of an hour, which stays in this process. Limits are heeded as GitHub's answers state them.
  */
 
+import Bottleneck from "bottleneck";
 import { App, Octokit } from "octokit";
 import type { RepositoryRef } from "#model/pull-request";
 
@@ -16,6 +17,8 @@ export interface GithubAppSettings {
 
 /** GitHub's own advice where it says nothing of how long to wait. */
 const SECONDARY_LIMIT_SEC = 60;
+/** GitHub asks for a second at least between requests that change something; timers may be early by a millisecond. */
+const WRITE_EVERY_MS = 1010;
 /** Longer limits are left to the activity's next attempt, a few minutes later. */
 const LONGEST_WAIT_SEC = 300;
 
@@ -26,13 +29,19 @@ export interface GithubApp {
 }
 
 export function openGithubApp({ appId, privateKey, apiUrl }: GithubAppSettings): GithubApp {
+  // One lane for all that is written. Octokit's own two let a comment and a check go out at the same moment.
+  const lane = new Bottleneck.Group({ maxConcurrent: 1, minTime: WRITE_EVERY_MS });
   const app = new App({
     appId,
     privateKey,
     Octokit: Octokit.defaults({
       baseUrl: apiUrl,
       userAgent: "meshbench",
+      // What failed may have been done. The activity's next attempt looks before it writes.
+      retry: { enabled: false },
       throttle: {
+        write: lane,
+        notifications: lane,
         fallbackSecondaryRateRetryAfter: SECONDARY_LIMIT_SEC,
         onRateLimit: waitWhereShort,
         onSecondaryRateLimit: waitWhereShort,

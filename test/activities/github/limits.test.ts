@@ -1,0 +1,148 @@
+/** F51: GitHub that fails, forbids or limits delays what is said, and nothing is said twice. */
+
+import { generateKeyPairSync } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Client } from "@temporalio/client";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createGithubActivities } from "#activities/github/github-activities";
+import { openGithubApp } from "#activities/github/github-app";
+import type { ResultsStore } from "#activities/results/results-store";
+import type { SweepOnPullRequest } from "#model/pull-request";
+import { GithubDouble } from "#test/support/github/github-double";
+import { OutageClock } from "#test/support/github/github-outage";
+
+const HEAD = "a".repeat(40);
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+const SECONDARY = { message: "You have exceeded a secondary rate limit. Please wait a few minutes." };
+const STATUS = { status: 403, body: SECONDARY };
+
+let github: GithubDouble;
+let clock: OutageClock;
+
+beforeEach(async () => {
+  github = await GithubDouble.start();
+  clock = new OutageClock();
+});
+
+afterEach(async () => {
+  clock[Symbol.dispose]();
+  await github.stop();
+});
+
+const sweep = (): SweepOnPullRequest => ({
+  request: { pullRequest: { repository: github.repository, number: 7 }, commentId: 1, author: "ada", headSha: HEAD },
+  sweepId: "pr-octo-mesh-7-1",
+  spec: "quick",
+  arms: [{ name: "head", sha: HEAD }],
+});
+
+const emptyStore = { listRuns: () => [], findSweep: () => undefined } as unknown as ResultsStore;
+
+const currentContext = () => ({ heartbeat: () => {}, sleep: (ms: number) => delay(ms) });
+
+function activities() {
+  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
+  return createGithubActivities({ app, client: {} as Client, store: emptyStore, currentContext });
+}
+
+/** As Temporal has it attempted, by `githubActivities` of workflows/step-options.ts. */
+async function untilSaid(): Promise<number> {
+  const ours = activities();
+  for (let attempt = 1, waitMs = 5000; ; attempt++, waitMs = Math.min(2 * waitMs, 120_000)) {
+    try {
+      await ours.concludeSweep({ sweep: sweep(), end: "cancelled" });
+      return attempt;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+}
+
+function expectSaidOnce(): void {
+  expect(github.ours("final")).toHaveLength(1);
+  expect(github.checks).toHaveLength(1);
+  expect(github.checks[0]?.status).toBe("completed");
+}
+
+/** Seconds from each of the named requests to the one after it. */
+function waitsSec(requests: readonly { atMs: number }[]): number[] {
+  return requests.slice(1).map(({ atMs }, i) => (atMs - (requests[i]?.atMs ?? 0)) / 1000);
+}
+
+const isFinalComment = (method: string, path: string): boolean => method === "POST" && path.endsWith("/7/comments");
+const sentComments = () => clock.sent.filter(({ method, path }) => isFinalComment(method, path));
+
+describe("while GitHub", () => {
+  test("answers 502 for half an hour, the final comment waits, and comes once", async () => {
+    const backAtMs = Date.now() + 30 * 60_000;
+    github.disturb = () => (Date.now() < backAtMs ? { status: 502 } : undefined);
+    const attempts = await clock.run(untilSaid());
+    expectSaidOnce();
+    expect(attempts).toBeGreaterThan(5);
+    expect(clock.sent.length).toBeLessThan(200);
+  });
+
+  test("takes the comment but loses its answer, there is still one", async () => {
+    let lost = 0;
+    github.disturb = (method, path) => {
+      if (!isFinalComment(method, path) || lost++ > 0) return undefined;
+      github.comments.push({
+        id: 5,
+        issue: 7,
+        body: "<!-- meshbench:final:pr-octo-mesh-7-1 -->",
+        appId: github.appId,
+        author: "meshbench[bot]",
+        isBot: true,
+        isMinimised: false,
+      });
+      return { status: 500 };
+    };
+    expect(await clock.run(untilSaid())).toBe(2);
+    expectSaidOnce();
+  });
+
+  test("forbids with retry-after, nothing is asked again before", async () => {
+    let left = 2;
+    github.disturb = (method, path) =>
+      isFinalComment(method, path) && left-- > 0 ? { ...STATUS, headers: { "retry-after": "90" } } : undefined;
+    expect(await clock.run(untilSaid())).toBe(1);
+    expectSaidOnce();
+    expect(Math.min(...waitsSec(sentComments()))).toBeGreaterThanOrEqual(90);
+  });
+
+  test("forbids without saying for how long, it is left alone for a minute", async () => {
+    let left = 1;
+    github.disturb = (method, path) => (isFinalComment(method, path) && left-- > 0 ? STATUS : undefined);
+    expect(await clock.run(untilSaid())).toBe(1);
+    expectSaidOnce();
+    expect(Math.min(...waitsSec(sentComments()))).toBeGreaterThanOrEqual(60);
+  });
+
+  test("has no requests left for us, we wait for the reset that it names", async () => {
+    let resetSec = 0;
+    const body = { message: "API rate limit exceeded for installation ID 1." };
+    github.disturb = (method, path) => {
+      if (!isFinalComment(method, path) || resetSec > 0) return undefined;
+      resetSec = Math.ceil(Date.now() / 1000) + 240;
+      return { status: 403, headers: { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(resetSec) }, body };
+    };
+    expect(await clock.run(untilSaid())).toBe(1);
+    expectSaidOnce();
+    expect(sentComments()[1]?.atMs).toBeGreaterThanOrEqual(resetSec * 1000);
+  });
+});
+
+test("writes are a second apart at least", async () => {
+  const ours = activities();
+  const { request } = sweep();
+  await clock.run(ours.react({ request, reaction: "eyes" })); // from here on there is a token
+  await clock.run(
+    Promise.all([
+      ...[1, 2, 3].map((commentId) => ours.answer({ request: { ...request, commentId }, text: "done" })),
+      ...(["eyes", "rocket"] as const).map((reaction) => ours.react({ request, reaction })),
+    ]),
+  );
+  expect(clock.writes).toHaveLength(6);
+  expect(Math.min(...waitsSec(clock.writes))).toBeGreaterThanOrEqual(1);
+});

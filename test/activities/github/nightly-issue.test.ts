@@ -1,0 +1,92 @@
+import { generateKeyPairSync } from "node:crypto";
+import type { Client } from "@temporalio/client";
+import { Octokit } from "octokit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createGithubActivities } from "#activities/github/github-activities";
+import { openGithubApp } from "#activities/github/github-app";
+import { upsertIssue } from "#activities/github/issues";
+import type { ResultsStore } from "#activities/results/results-store";
+import { regressionIssue, type IssueText } from "#report/nightly";
+import { liveThrough } from "#test/model/nightly-fixture";
+import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
+
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+
+const OPEN = issueAfter(14);
+const OVER = issueAfter(18);
+
+/** Slower from the 10th night on, mended with the 16th. */
+function issueAfter(nightCount: number): IssueText {
+  const { nights } = liveThrough(nightCount, { code: (n) => (n >= 10 && n < 16 ? 2 : 0.5) });
+  const issue = regressionIssue("paper", nights);
+  if (issue === undefined) throw new Error("nothing was lost");
+  return issue;
+}
+
+let github: GithubDouble;
+beforeEach(async () => {
+  github = await GithubDouble.start();
+});
+afterEach(() => github.stop());
+
+/** Without the second between two writes that GitHub asks for. */
+async function report(issue: IssueText): Promise<void> {
+  const octokit = new Octokit({ baseUrl: github.url, auth: JOB_TOKEN, throttle: { enabled: false } });
+  await upsertIssue(octokit, github.appId, github.repository, issue);
+}
+
+const writes = () => github.requests.filter(({ method, path }) => method !== "GET" && path.includes("/issues"));
+
+test("is opened once, edited as nights go by, and closed when it is over", async () => {
+  await report(OPEN);
+  await report(OPEN);
+  expect(github.issues).toMatchObject([{ state: "open", title: OPEN.title }]);
+  expect(writes()).toHaveLength(1);
+  await report({ ...OPEN, body: `${OPEN.body}\none more night` });
+  expect(github.issues[0]?.body).toContain("one more night");
+  await report(OVER);
+  await report(OVER);
+  expect(github.issues).toMatchObject([{ state: "closed", body: expect.stringContaining("Recovered") }]);
+  expect(writes()).toHaveLength(3);
+});
+
+test("stays closed where a person has closed it", async () => {
+  await report(OPEN);
+  github.issues[0]!.state = "closed";
+  await report({ ...OPEN, body: `${OPEN.body}\none more night` });
+  expect(github.issues).toMatchObject([{ state: "closed" }]);
+});
+
+test("is not opened for what is over already", async () => {
+  await report(OVER);
+  expect(github.issues).toEqual([]);
+});
+
+test("is ours: the same mark in somebody else's issue counts for nothing", async () => {
+  const body = `<!-- meshbench:${OPEN.key} -->`;
+  github.issues.push({ number: 1, title: "mine", body, state: "open", labels: [] });
+  await report(OPEN);
+  expect(github.issues.map(({ title }) => title)).toEqual(["mine", OPEN.title]);
+});
+
+test("another regression is another issue", async () => {
+  await report(OVER);
+  await report(OPEN);
+  await report({ ...OPEN, key: "nightly:paper:2027-01-01" });
+  expect(github.issues).toHaveLength(2);
+});
+
+test("the newest commit is that of the branch, or of the default one", async () => {
+  github.newest.set("", "a".repeat(40)).set("next", "b".repeat(40));
+  const currentContext = () => ({ heartbeat: () => {}, sleep: () => Promise.resolve() });
+  const store = { listNights: () => [] } as unknown as ResultsStore;
+  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
+  const activities = createGithubActivities({ app, client: {} as Client, store, currentContext });
+  const { repository } = github;
+  expect(await activities.findNewestCommit({ repository })).toEqual({ sha: "a".repeat(40) });
+  expect(await activities.findNewestCommit({ repository, branch: "next" })).toEqual({ sha: "b".repeat(40) });
+  const asked = github.requests.length;
+  await activities.reportNightly({ nightly: "paper", repository });
+  expect(github.requests).toHaveLength(asked);
+});

@@ -73,6 +73,8 @@ describe("qemu", () => {
 
   test("finds out that KVM does not work, and why", async () => {
     expect(await probeKvm(await requireVmDisk(), { device: "/dev/no-kvm" })).toBe("/dev/no-kvm: ENOENT");
+    const tooSoon = await probeKvm(await requireVmDisk(), { device: "/dev/null", limitMs: 1 });
+    expect(tooSoon).toBe("a guest did not boot within 0.001 s");
     const provider = host.openProvider({ accelerator: "auto", whyNoKvm: async () => "a guest did not boot" });
     const { isolation, facts } = await provider.prepareEnvironment(QEMU_ENVIRONMENT);
     expect({ isolation, accelerator: facts["accelerator"] }).toEqual({

@@ -3,6 +3,7 @@
 import { FACTOR_COLUMNS, type FigureColumn } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { printable } from "#report/format";
+import { isolationRemarks } from "#report/isolation";
 
 /** Seconds are written as `sec`, which benchstat scales by itself. */
 const UNITS = [
@@ -31,7 +32,8 @@ export function formatBenchfmt(rows: readonly RunRow[]): string {
   const results = rows.map((row) =>
     row.status === "VALID" ? resultLine(row) : printable(`# ${row.run_id} ${row.status} ${row.reason}`),
   );
-  return [...[...origins].map(printable), ...units, ...results, ""].join("\n");
+  const remarks = isolationRemarks(rows).map((remark) => `# ${remark}`);
+  return [...[...origins, ...remarks].map(printable), ...units, ...results, ""].join("\n");
 }
 
 function resultLine(row: RunRow): string {

@@ -16,6 +16,7 @@ import type { RunRow } from "#model/result-row";
 import type { PreparedEnvironment } from "#model/run";
 import { describeFactors, varyingFactors } from "#report/factors";
 import { formatFigure } from "#report/format";
+import { armsWithoutVms } from "#report/isolation";
 import { code, inline, list, section, table } from "#report/markdown-text";
 import { alignFacts, factsOf, type EnvironmentFacts, type FactLine } from "#report/report-data";
 import { alignText, type TextColumn } from "#report/terminal-table";
@@ -161,11 +162,10 @@ export function comparisonWarnings({ a, b, comparison }: ComparisonReport): stri
 const unshared = (points: readonly PointSummary[], name: string): string[] =>
   points.length === 0 ? [] : [`${points.length} of the points are in ${name} only and are left out`];
 
-function weakIsolations(rows: readonly RunRow[]): string[] {
-  const weak = rows.filter(({ isolation }) => isolation === "tcg" || isolation === "simulated");
-  const arms = new Map(weak.map(({ environment, isolation }) => [environment, isolation]));
-  return [...arms].map(([name, isolation]) => `isolation of ${name} is ${isolation}: no conclusion about VMs follows`);
-}
+const weakIsolations = (rows: readonly RunRow[]): string[] =>
+  [...armsWithoutVms(rows)].map(
+    ([name, isolation]) => `isolation of ${name} is ${isolation}: no conclusion about VMs follows`,
+  );
 
 const differingFacts = ({ facts }: ComparisonReport): FactLine[] => facts.filter(({ differs }) => differs);
 

@@ -12,6 +12,7 @@ import type { RunRow } from "#model/result-row";
 import type { ThresholdMiss } from "#model/thresholds";
 import { FACTOR_NAMES, formatFactor, varyingFactors } from "#report/factors";
 import { formatCount, formatFigure, printable } from "#report/format";
+import { saysNothingAboutVms } from "#report/isolation";
 import { statusText } from "#report/status-text";
 
 export interface PointColumn {
@@ -77,7 +78,7 @@ function pointNotes(point: PointSummary, misses: readonly ThresholdMiss[]): stri
     valid.length > 0 && !quotable && "not quotable: under 30 s",
     valid.length > 0 && valid.length < 6 && "no interval below 6",
     deadlineCount > 0 && `≥: ${deadlineCount} hit the deadline`,
-    (isolation === "tcg" || isolation === "simulated") && `${isolation}: no conclusion about VMs`,
+    isolation !== undefined && saysNothingAboutVms(isolation) && `${isolation}: no conclusion about VMs`,
   ].filter((note) => note !== false);
 }
 

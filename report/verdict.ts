@@ -11,6 +11,7 @@ import type { RunRow } from "#model/result-row";
 import { formatThreshold, type ThresholdMiss } from "#model/thresholds";
 import { describeFactors, varyingFactors } from "#report/factors";
 import { formatFigure } from "#report/format";
+import { armsWithoutVms } from "#report/isolation";
 import { medianOf, medianText } from "#report/point-columns";
 import type { ReportData } from "#report/report-data";
 
@@ -70,9 +71,7 @@ export function warnings(data: ReportData): string[] {
 /** What stands before all figures: arms that are no virtual machines in the sense of the question. */
 export function isolationWarnings({ points }: ReportData): string[] {
   const rows = points.flatMap((point) => point.rows);
-  const weak = rows.filter(({ isolation }) => isolation === "tcg" || isolation === "simulated");
-  const arms = new Map(weak.map(({ environment, isolation }) => [environment, isolation]));
-  return [...arms].map(
+  return [...armsWithoutVms(rows)].map(
     ([environment, isolation]) =>
       `Isolation of ${environment} is ${isolation}: no conclusion about VMs follows from its figures.`,
   );

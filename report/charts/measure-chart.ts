@@ -9,6 +9,7 @@ import type { Measure } from "#report/charts/measures";
 import { armScales, CHART_CONFIG, INK } from "#report/charts/palette";
 import { describeFactors, FACTOR_NAMES, valuesOf, type PlotLayout } from "#report/factors";
 import { printable } from "#report/format";
+import { isolationRemarks } from "#report/isolation";
 import { statusText } from "#report/status-text";
 
 const PANELS_ABREAST = 2;
@@ -43,7 +44,9 @@ export function measureChart(rows: readonly RunRow[], layout: PlotLayout, measur
     config: CHART_CONFIG,
     title: {
       text: `${measure.title} ${isNumeric(values) ? "against" : "by"} ${FACTOR_NAMES[layout.x].axis.replace(/ \(.*/, "")}`,
-      subtitle: [...wrap(subtitleOf(rows, layout), layout, size), ...wrap(legendOfMarks(marks), layout, size)],
+      subtitle: [subtitleOf(rows, layout), legendOfMarks(marks), isolationRemarks(rows).map(printable).join(DOT)]
+        .filter(Boolean)
+        .flatMap((text) => wrap(text, layout, size)),
     },
     data: { values: marks },
     ...inPanels(marks, frame, plot),

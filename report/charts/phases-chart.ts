@@ -9,6 +9,7 @@ import { measureAxis } from "#report/charts/axis";
 import { armScales, CHART_CONFIG } from "#report/charts/palette";
 import { describeFactors, valuesOf } from "#report/factors";
 import { formatFigure, printable } from "#report/format";
+import { isolationRemarks } from "#report/isolation";
 import { statusText } from "#report/status-text";
 
 const PANELS_ABREAST = 3;
@@ -40,7 +41,11 @@ export function phasesChart(rows: readonly RunRow[]): TopLevelSpec {
     config: CHART_CONFIG,
     title: {
       text: "Time of each phase (s)",
-      subtitle: [statusText(rows), "points: runs  ·  bar: median of the VALID ones"],
+      subtitle: [
+        statusText(rows),
+        "points: runs  ·  bar: median of the VALID ones",
+        ...isolationRemarks(rows).map(printable),
+      ],
     },
     data: { values: marks },
     facet: { field: "panel", type: "nominal", sort: panels },

@@ -71,6 +71,15 @@ describe("a plot of the deviation", async () => {
   });
 });
 
+test.each(["tcg", "simulated"] as const)("every plot says by itself that %s is no VM", async (isolation) => {
+  const emulated = rows.map((row) => (row.environment === "vms" ? { ...row, isolation } : row));
+  for (const plot of [measureChart(emulated, AGAINST_D, DEVIATION), phasesChart(emulated)]) {
+    const texts = textsIn(await renderSvg(plot)).join("\n");
+    expect(texts).toContain(`vms is ${isolation}: no conclusion about VMs`);
+    expect(texts).not.toContain("containers is");
+  }
+});
+
 test("names and reasons cannot break out of an SVG", async () => {
   const hostile = withColumns(rows.slice(0, 3), {
     environment: '</text><script>alert(1)</script>"',

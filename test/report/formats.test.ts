@@ -93,6 +93,12 @@ describe("the Go benchmark format", () => {
     expect(lines.filter((line) => /^[a-z][^A-Z\s]*:/.test(line))).toEqual([]);
   });
 
+  test("says in a comment which arms are no VMs", () => {
+    expect(textOf(oneRow({ environment: "vms", isolation: "tcg" }), "benchfmt")).toContain(
+      "\n# vms is tcg: no conclusion about VMs\n",
+    );
+  });
+
   test("keeps a reason on its line", () => {
     const text = textOf(oneRow({ status: "INVALID", reason: "gap: x\nBenchmarkFake 1 1 deviation-pct" }), "benchfmt");
     expect(text).not.toMatch(/^BenchmarkFake/m);

@@ -145,12 +145,13 @@ function request(queue: HostQueue, asked: HostRequest, at: string): HostQueue {
   const place = queue.line.find((other) => other.owner === owner);
   if (place?.wanted?.holder === holder) return queue;
   const wanted = { holder, since: at, estimatedSec };
-  // A place keeps its rank: asking again must not move anyone.
-  if (place !== undefined) {
+  // A place keeps its rank: asking again must not move anyone. But an owner that ended and was begun anew arrives anew.
+  if (place !== undefined && arrivedAt <= place.arrivedAt) {
     const filled = { ...place, wanted, laterSec };
     return { ...queue, line: queue.line.map((other) => (other === place ? filled : other)) };
   }
-  const line = [...queue.line, { owner, priority, arrivedAt, ticket: queue.nextTicket, wanted, laterSec }].sort(byTurn);
+  const others = queue.line.filter((other) => other !== place);
+  const line = [...others, { owner, priority, arrivedAt, ticket: queue.nextTicket, wanted, laterSec }].sort(byTurn);
   return { ...queue, line, nextTicket: queue.nextTicket + 1 };
 }
 

@@ -67,6 +67,14 @@ describe("a host's queue", () => {
     expect(play([...between, { type: "ended", workflowIds: ["sweep"] }]).told).toEqual(["s1", "other"]);
   });
 
+  test("gives no rank of before to a sweep that has ended and was begun anew", () => {
+    const ofSweep = (holder: string, second: number) => requestOf(holder, { owner: "sweep", arrivedAt: at(second) });
+    const other = requestOf("other", { arrivedAt: at(1) });
+    expect(play([ofSweep("s1", 0), other, ofSweep("s2", 0), PROVEN]).told).toEqual(["s2"]);
+    expect(play([ofSweep("s1", 0), other, ofSweep("s2", 2), PROVEN]).told).toEqual(["other"]);
+    expect(play([ofSweep("s2", 2), other, ofSweep("s1", 0), PROVEN]).told).toEqual(["other"]);
+  });
+
   test("drains when its holder has ended without a word", () => {
     const { queue } = play([PROVEN, requestOf("a"), { type: "ended", workflowIds: ["a"] }]);
     expect(queue.now.state).toBe("draining");

@@ -86,6 +86,12 @@ export class QueueOracle {
     if (better) this.violations.push(`${holder} of ${own.owner} got the host although ${better.owner} was before it`);
   }
 
+  /** An owner that was begun anew has another place. */
+  #isNew({ owner, arrivedAt }: HostRequest): boolean {
+    const known = this.#places.get(owner);
+    return this.#view.isRunning(owner) && (known === undefined || known.arrivedAt < arrivedAt);
+  }
+
   #hear(job: Job): void {
     const { signalName, input } = job.signalWorkflow ?? {};
     if (signalName === undefined || signalName === null) return;
@@ -93,7 +99,7 @@ export class QueueOracle {
     switch (signalName) {
       case "requestHost":
         this.#ownerOf.set(message.holder, message.owner);
-        if (!this.#places.has(message.owner) && this.#view.isRunning(message.owner)) {
+        if (this.#isNew(message)) {
           const { owner, priority, arrivedAt } = message;
           this.#places.set(owner, { owner, priority, arrivedAt, order: ++this.#order });
         }

@@ -12,6 +12,9 @@ import { digestOf } from "#activities/image/node-image";
 import { BenchError } from "#model/errors";
 import { LABEL } from "#model/ids";
 
+/** What an import says of itself from its first moment until its mark is there, which cannot be given with it. */
+const importAnnotationOf = (imageDigest: string): string => `meshbench import of ${imageDigest}`;
+
 /** The one that linked clones are made from; child disks on a standalone host need none. */
 const SNAPSHOT = "meshbench";
 
@@ -69,7 +72,7 @@ const imageDigestOf = ({ extraConfig, instanceUuid = "", uuid = "", vmxPath = ""
 /**
  * The template of this image, imported where it is missing. The fence lets one run at a time do so; what an import that
  * was cut off left is replaced.
- * @throws {BenchError} `image`, `capacity`, `licence read-only` …
+ * @throws {BenchError} `name taken` by somebody else's VM, `image`, `capacity`, `licence read-only` …
  */
 export async function ensureTemplate(
   connection: EsxiConnection,
@@ -80,15 +83,21 @@ export async function ensureTemplate(
   const name = templateNameOf(imageDigest);
   return connection.converge(signal, async (govc) => {
     const vms = await connection.listVms();
-    const unfinished = vms.filter((vm) => vm.name === name && vm.extraConfig[IMAGE_KEY] !== imageDigest);
+    const unfinished = vms.filter((vm) => vm.name === name && isUnfinishedImport(vm, imageDigest));
     for (const { ref } of unfinished) await connection.make(signal, () => govc.vm.destroy(ref));
-    const existing = unfinished.length > 0 ? undefined : readTemplate(vms, name, { isVcenter, host });
-    if (existing) return existing;
+    const others = vms.filter((vm) => !unfinished.includes(vm));
+    const existing = readTemplate(others, name, { isVcenter, host });
+    if (existing?.imageDigest === imageDigest) return existing;
+    if (existing)
+      throw new BenchError("name taken", `name ${name} is taken by a foreign VM, ${existing.ref}`, { host });
     const file = await requireAppliance(source, imageDigest, host);
     await connection.make(signal, () => importTemplate(govc, { name, file, place, imageDigest, isVcenter }));
     throw new ChangedMeanwhileError(`template ${name} was just imported`);
   });
 }
+
+const isUnfinishedImport = ({ extraConfig, annotation }: VmInfo, imageDigest: string): boolean =>
+  !(IMAGE_KEY in extraConfig) && annotation === importAnnotationOf(imageDigest);
 
 interface WantedTemplate {
   readonly imageDigest: string;
@@ -126,7 +135,8 @@ async function importTemplate(
   const { datastore, network, pool, folder } = place;
   const target = { datastore: datastore.ref, pool, ...(folder && { folder }) };
   try {
-    await govc.import.ova({ name, file, ...target, networks: { [APPLIANCE_NETWORK]: network.name } });
+    const annotation = importAnnotationOf(imageDigest);
+    await govc.import.ova({ name, file, annotation, ...target, networks: { [APPLIANCE_NETWORK]: network.name } });
   } catch (error) {
     if (isGovcError(error, "already exists")) throw new ChangedMeanwhileError(error.message, { cause: error });
     throw error;

@@ -17,6 +17,8 @@ export interface OvaImport extends Placement {
   readonly diskProvisioning?: "thin" | "thick" | "eagerZeroedThick";
   /** The OVA's networks to those of the host, by name: `{ "VM Network": "bench-net" }`. */
   readonly networks?: Readonly<Record<string, string>>;
+  /** See `NewVm`; the OVA's own by default. */
+  readonly annotation?: string;
 }
 
 const TRANSFER_TIMEOUT_MS = 60 * 60_000;
@@ -31,9 +33,11 @@ export class ImportCalls {
   }
 
   /** A new VM, powered off. @throws {GovcError} `already exists`; `no capacity` … */
-  async ova({ name, file, diskProvisioning = "thin", networks = {}, ...placement }: OvaImport, call: CallOptions = {}) {
+  async ova(ova: OvaImport, call: CallOptions = {}): Promise<void> {
+    const { name, file, diskProvisioning = "thin", networks = {}, annotation, ...placement } = ova;
     const command = "import.ova";
     const spec = {
+      Annotation: annotation,
       DiskProvisioning: diskProvisioning,
       NetworkMapping: Object.entries(networks).map(([Name, Network]) => ({ Name, Network })),
       PowerOn: false,

@@ -76,12 +76,20 @@ test("a VM whose maker died before it could label it is found by its annotation,
 
 test("an import that was cut off is replaced", async () => {
   const host = await startHost();
-  await host.makeVm(TEMPLATE);
+  await host.makeVm(TEMPLATE, `meshbench import of ${TINY_IMAGE}`);
   const run = await prepareRun(host);
   await host.provider.ensureRun(run, DEADLINE_AT, NEVER);
   const template = await host.govc.vm.find(TEMPLATE);
   expect(template?.extraConfig[IMAGE_KEY]).toBe(TINY_IMAGE);
   expect(await host.govc.device.disks(template!.ref)).toHaveLength(1);
+});
+
+test("somebody else's VM with the template's name is neither used nor touched", async () => {
+  const host = await startHost();
+  const foreign = await host.makeForeign(TEMPLATE);
+  const run = await prepareRun(host);
+  await expect(host.provider.ensureRun(run, DEADLINE_AT, NEVER)).rejects.toMatchObject({ kind: "name taken" });
+  expect(await foreign.exists()).toBe(true);
 });
 
 test("the image is imported once, whoever asks", async () => {

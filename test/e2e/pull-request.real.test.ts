@@ -3,12 +3,15 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Client } from "@temporalio/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gateComment } from "#cli/github/gate";
+import { sweepWorkflowId } from "#model/ids";
 import type { RunRow } from "#model/result-row";
 import { packCommit } from "#test/support/github/commit-archive";
 import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
 import { InstallationHarness, until } from "#test/support/installation-harness";
+import { cancelStep, startStep } from "#test/support/github/job-step";
 import { runMeshbench, startMeshbench } from "#test/support/meshbench-command";
 
 const [HEAD, BASE, MOVED] = ["a", "b", "c"].map((digit) => digit.repeat(40)) as [string, string, string];
@@ -144,16 +147,28 @@ describe("a comment under a pull request", () => {
   }, 60_000);
 });
 
-const jobEnv = () => ({
+const jobEnv = (runId = "77") => ({
   ...harness.env,
   GITHUB_REPOSITORY: "octo/mesh",
-  GITHUB_RUN_ID: "77",
+  GITHUB_RUN_ID: runId,
   GITHUB_SHA: HEAD,
   GITHUB_STEP_SUMMARY: join(harness.home, "summary.md"),
   MESHBENCH_SPEC: "small.yaml",
   MESHBENCH_SET: "duration=8s",
 });
 const within = () => ["env", "--chdir", join(harness.home, "job")];
+
+/** @returns When Temporal was told to cancel; the sweep has ended and its host is clean by then. */
+async function untilCancelled(sweepId: string) {
+  const handle = (client: Client) => client.workflow.getHandle(sweepWorkflowId(sweepId));
+  await until(`${sweepId} is cancelled and clean`, 30, async () => {
+    const { status } = await harness.withClient((client) => handle(client).describe());
+    return status.name === "CANCELLED" && (await harness.resources()).length === 0;
+  });
+  const { events = [] } = await harness.withClient((client) => handle(client).fetchHistory());
+  const told = events.find(({ workflowExecutionCancelRequestedEventAttributes: cancelled }) => cancelled)?.eventTime;
+  return Number(told?.seconds) * 1000 + (told?.nanos ?? 0) / 1e6;
+}
 
 describe("a job's sweep", () => {
   test("goes on when its job is killed, and the job's next attempt attaches to it and ends with its result", async () => {
@@ -169,5 +184,25 @@ describe("a job's sweep", () => {
     expect(await rowsOf("job-octo-mesh-77")).toHaveLength(1);
     expect(readFileSync(join(harness.home, "summary.md"), "utf8")).toContain("1 of 1 planned runs VALID");
     expect(readFileSync(join(harness.home, "job", "report", "report.html"), "utf8")).toContain("<html");
+  }, 120_000);
+
+  test("is cancelled within 2 s of the job, by the runner's own signals, and leaves nothing", async () => {
+    const env = { ...jobEnv("78"), MESHBENCH_SET: "duration=60s" };
+    const step = startStep(["github", "sweep"], env, join(harness.home, "job"));
+    await harness.untilMainLoop("job-octo-mesh-78");
+    const cancelledAtMs = Date.now();
+    const ended = cancelStep(step);
+    expect((await untilCancelled("job-octo-mesh-78")) - cancelledAtMs).toBeLessThan(2000);
+    expect((await ended).exitCode).not.toBe(0);
+  }, 120_000);
+
+  test("is cancelled by the job's next step where the runner's signals never came", async () => {
+    const env = { ...jobEnv("79"), MESHBENCH_SET: "duration=60s" };
+    const step = startStep(["github", "sweep"], env, join(harness.home, "job"));
+    await harness.untilMainLoop("job-octo-mesh-79");
+    step.kill("SIGKILL");
+    await step.finished;
+    expect((await startStep(["github", "cancel"], env, join(harness.home, "job")).finished).exitCode).toBe(0);
+    await untilCancelled("job-octo-mesh-79");
   }, 120_000);
 });

@@ -50,6 +50,21 @@ export interface DoubleIssue {
   body: string;
   state: string;
   readonly labels: readonly string[];
+  /** Of the App that opened it; a person otherwise. */
+  readonly appId?: number;
+}
+
+export interface DoubleJob {
+  readonly id: number;
+  status: "queued" | "waiting" | "in_progress" | "completed";
+  readonly labels: readonly string[];
+}
+
+export interface DoubleRunner {
+  readonly id: number;
+  readonly name: string;
+  readonly labels: readonly string[];
+  isBusy: boolean;
 }
 
 export interface SeenRequest {
@@ -78,10 +93,15 @@ export class GithubDouble {
   readonly reactions: { commentId: number; content: string }[] = [];
   readonly checks: DoubleCheck[] = [];
   readonly issues: DoubleIssue[] = [];
+  /** By branch; the default one is "". */
+  readonly newest = new Map<string, string>();
   /** By `SHA:path`. */
   readonly files = new Map<string, string>();
   /** By SHA, gzipped tars. */
   readonly tarballs = new Map<string, Buffer>();
+  /** Jobs that wait for a runner, each in a run of its own. */
+  readonly jobs: DoubleJob[] = [];
+  readonly runners: DoubleRunner[] = [];
   readonly requests: SeenRequest[] = [];
   /** Requests and answers that GitHub's description does not know. */
   readonly complaints: string[] = [];
@@ -147,6 +167,7 @@ export class GithubDouble {
     const body: unknown = raw === "" ? undefined : JSON.parse(raw);
     const answer = this.disturb(method, pathname) ?? this.#answer(request, method, pathname, searchParams, body);
     this.requests.push({ method, path: pathname, atMs: performance.now(), status: answer.status, body });
+    if (answer.status === 204) return void response.writeHead(204).end();
     const content = Buffer.isBuffer(answer.body) ? answer.body : JSON.stringify(answer.body ?? {});
     const type = Buffer.isBuffer(answer.body) ? "application/x-gzip" : "application/json; charset=utf-8";
     response.writeHead(answer.status, { "content-type": type, ...answer.headers }).end(content);
@@ -211,6 +232,10 @@ export class GithubDouble {
         return this.#addCheck(body);
       case "patch /repos/{owner}/{repo}/check-runs/{check_run_id}":
         return this.#editCheck(Number(parameters["check_run_id"]), body);
+      case "get /repos/{owner}/{repo}/commits": {
+        const sha = this.newest.get(query.get("sha") ?? "");
+        return sha === undefined ? notFound() : this.#page([{ sha }], query);
+      }
       case "get /repos/{owner}/{repo}/commits/{ref}/check-runs": {
         const checks = this.checks.filter(({ headSha }) => headSha === parameters["ref"]).map(shownCheck);
         return ok({ total_count: checks.length, check_runs: checks });
@@ -226,6 +251,24 @@ export class GithubDouble {
         return this.#addIssue(body);
       case "patch /repos/{owner}/{repo}/issues/{issue_number}":
         return this.#editIssue(Number(parameters["issue_number"]), body);
+      case "get /repos/{owner}/{repo}/actions/runs": {
+        const runs = this.jobs.filter(({ status }) => status === query.get("status")).map(({ id }) => ({ id }));
+        return ok({ total_count: runs.length, workflow_runs: runs });
+      }
+      case "get /repos/{owner}/{repo}/actions/runs/{run_id}/jobs": {
+        const jobs = this.jobs.filter(({ id }) => id === Number(parameters["run_id"]));
+        return ok({ total_count: jobs.length, jobs });
+      }
+      case "get /repos/{owner}/{repo}/actions/runners":
+        return ok({ total_count: this.runners.length, runners: this.runners.map(shownRunner) });
+      case "post /repos/{owner}/{repo}/actions/runners/generate-jitconfig":
+        return this.#addRunner(body);
+      case "delete /repos/{owner}/{repo}/actions/runners/{runner_id}": {
+        const place = this.runners.findIndex(({ id }) => id === Number(parameters["runner_id"]));
+        if (place < 0) return notFound();
+        this.runners.splice(place, 1);
+        return { status: 204, body: undefined };
+      }
       default:
         return this.#complain(`the double does not act on ${method} ${template}`);
     }
@@ -316,6 +359,17 @@ export class GithubDouble {
     return ok(shownCheck(check));
   }
 
+  #addRunner(body: Record<string, unknown>): Answer {
+    const runner: DoubleRunner = {
+      id: this.#newId(),
+      name: textOf(body["name"]),
+      labels: body["labels"] as string[],
+      isBusy: false,
+    };
+    this.runners.push(runner);
+    return { status: 201, body: { runner: shownRunner(runner), encoded_jit_config: `config-of-${runner.id}` } };
+  }
+
   #addIssue(body: Record<string, unknown>): Answer {
     const issue: DoubleIssue = {
       number: this.#newId(),
@@ -323,6 +377,7 @@ export class GithubDouble {
       body: textOf(body["body"], ""),
       state: "open",
       labels: (body["labels"] as string[] | undefined) ?? [],
+      appId: this.appId,
     };
     this.issues.push(issue);
     return { status: 201, body: shownIssue(issue) };
@@ -334,7 +389,8 @@ export class GithubDouble {
     issue.title = textOf(body["title"], issue.title);
     issue.body = textOf(body["body"], issue.body);
     issue.state = textOf(body["state"], issue.state);
-    return ok(shownIssue(issue));
+    const { appId: _, ...shown } = issue;
+    return ok(shownIssue(shown));
   }
 
   #graphql({ query, variables }: GraphqlRequest): Answer {
@@ -388,7 +444,23 @@ const shownCheck = ({ id, headSha, externalId, name, status, conclusion }: Doubl
   conclusion,
 });
 
-const shownIssue = ({ number, title, body, state, labels }: DoubleIssue) => ({ number, title, body, state, labels });
+const shownRunner = ({ id, name, labels, isBusy }: DoubleRunner) => ({
+  id,
+  name,
+  os: "linux",
+  status: "online",
+  busy: isBusy,
+  labels: labels.map((label) => ({ name: label })),
+});
+
+const shownIssue = ({ number, title, body, state, labels, appId }: DoubleIssue) => ({
+  number,
+  title,
+  body,
+  state,
+  labels,
+  ...(appId !== undefined && { performed_via_github_app: { id: appId, slug: "meshbench", name: "meshbench" } }),
+});
 
 /** The App proves itself by a token it signs; everything else by the installation's or the job's. */
 function isAuthorised(header: string | undefined, needsApp: boolean): boolean {

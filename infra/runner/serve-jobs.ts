@@ -1,0 +1,147 @@
+/**
+ * Runners that exist only while a job does: GitHub is asked for jobs that wait for this host, and each gets a runner that was
+ * registered for it alone. One at a time: two would measure each other.
+ */
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { RequestError, type Octokit } from "octokit";
+import type { RepositoryRef } from "#model/pull-request";
+
+export interface RunnerSettings {
+  readonly repository: RepositoryRef;
+  /** Of this host, beside `self-hosted`: a job that asks for more is left to others. */
+  readonly labels: readonly string[];
+  /** Where GitHub's runner is unpacked: its `run.sh` is started. */
+  readonly folder: string;
+  readonly hostId: string;
+  readonly pollEveryMs: number;
+  /** Of a runner whose job went to somebody else, or was cancelled. */
+  readonly idleLimitMs: number;
+  readonly note: (text: string) => void;
+}
+
+interface OneUseRunner {
+  readonly id: number;
+  readonly name: string;
+  /** What registers it. A secret, good for one job. */
+  readonly config: string;
+}
+
+/** The default group of a repository's runners. */
+const DEFAULT_GROUP = 1;
+/** A run whose first job is done has others that wait. */
+const RUNS_WITH_WAITING_JOBS = ["queued", "in_progress"] as const;
+const GRACE_MS = 10_000;
+
+/** Until the signal. An outage of GitHub's is noted and waited for. */
+export async function serveJobs(octokit: Octokit, settings: RunnerSettings, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const job = await findWaitingJob(octokit, settings);
+      if (job !== undefined) await serveOne(octokit, settings, job, signal);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      settings.note(`GitHub: ${error.status} ${error.message}`);
+    }
+    await delay(settings.pollEveryMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** @returns What the job asks for; `undefined` where none waits that this host could do. */
+async function findWaitingJob(octokit: Octokit, { repository, labels }: RunnerSettings): Promise<string[] | undefined> {
+  const place = { owner: repository.owner, repo: repository.name };
+  const ours = new Set(["self-hosted", ...labels]);
+  for (const status of RUNS_WITH_WAITING_JOBS) {
+    const { data } = await octokit.rest.actions.listWorkflowRunsForRepo({ ...place, status, per_page: 100 });
+    for (const { id } of data.workflow_runs) {
+      const jobs = await octokit.paginate(octokit.rest.actions.listJobsForWorkflowRun, { ...place, run_id: id });
+      const job = jobs.find((one) => one.status === "queued" && one.labels.includes("self-hosted"));
+      if (job?.labels.every((label) => ours.has(label))) return job.labels;
+    }
+  }
+  return undefined;
+}
+
+async function serveOne(
+  octokit: Octokit,
+  settings: RunnerSettings,
+  labels: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const runner = await registerRunner(octokit, settings, labels);
+  settings.note(`${runner.name}: registered`);
+  try {
+    await run(octokit, settings, runner, signal);
+  } finally {
+    await removeRunner(octokit, settings.repository, runner.id);
+    settings.note(`${runner.name}: gone`);
+  }
+}
+
+async function registerRunner(
+  octokit: Octokit,
+  { repository: { owner, name: repo }, hostId }: RunnerSettings,
+  labels: string[],
+): Promise<OneUseRunner> {
+  const name = `meshbench-${hostId}-${randomBytes(4).toString("hex")}`;
+  const request = { owner, repo, name, labels, runner_group_id: DEFAULT_GROUP, work_folder: "_work" };
+  const { data } = await octokit.rest.actions.generateRunnerJitconfigForRepo(request);
+  return { id: data.runner.id, name, config: data.encoded_jit_config };
+}
+
+/** Its configuration is in its environment, which others cannot read; arguments, they could. */
+async function run(octokit: Octokit, settings: RunnerSettings, { id, config }: OneUseRunner, signal: AbortSignal) {
+  const { PATH, HOME, LANG } = process.env;
+  const child = spawn(join(settings.folder, "run.sh"), [], {
+    cwd: settings.folder,
+    env: { PATH, HOME, LANG, ACTIONS_RUNNER_INPUT_JITCONFIG: config },
+    stdio: ["ignore", "inherit", "inherit"],
+    detached: true,
+  });
+  const ended = new AbortController();
+  const exited = once(child, "exit").finally(() => ended.abort());
+  const idle = endWhenIdle(octokit, settings, id, child, AbortSignal.any([ended.signal, signal]));
+  const onStop = (): void => endGroup(child, ended.signal);
+  signal.addEventListener("abort", onStop, { once: true });
+  try {
+    await exited;
+  } finally {
+    signal.removeEventListener("abort", onStop);
+    await idle;
+  }
+}
+
+/** Whoever took no job will get none: it would wait for ever. */
+async function endWhenIdle(
+  octokit: Octokit,
+  { repository: { owner, name: repo }, idleLimitMs }: RunnerSettings,
+  runnerId: number,
+  child: ChildProcess,
+  signal: AbortSignal,
+): Promise<void> {
+  await delay(idleLimitMs, undefined, { signal }).catch(() => {});
+  if (signal.aborted) return;
+  const runners = await octokit.paginate(octokit.rest.actions.listSelfHostedRunnersForRepo, { owner, repo });
+  if (runners.find(({ id }) => id === runnerId)?.busy !== true) endGroup(child, signal);
+}
+
+/** A group of its own: the job's steps end with it. */
+function endGroup({ pid }: ChildProcess, ended: AbortSignal): void {
+  if (pid === undefined || ended.aborted) return;
+  process.kill(-pid, "SIGTERM");
+  const timer = setTimeout(() => process.kill(-pid, "SIGKILL"), GRACE_MS);
+  ended.addEventListener("abort", () => clearTimeout(timer), { once: true });
+}
+
+/** One that had its job is gone by itself. */
+async function removeRunner(octokit: Octokit, { owner, name: repo }: RepositoryRef, id: number): Promise<void> {
+  try {
+    await octokit.rest.actions.deleteSelfHostedRunnerFromRepo({ owner, repo, runner_id: id });
+  } catch (error) {
+    if (!(error instanceof RequestError) || error.status !== 404) throw error;
+  }
+}

@@ -1,0 +1,94 @@
+/** The poller for one-use runners, on a double of GitHub and with a stand-in for its runner. */
+
+import { generateKeyPairSync } from "node:crypto";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openGithubApp } from "#activities/github/github-app";
+import { serveJobs, type RunnerSettings } from "#infra/runner/serve-jobs";
+import { GithubDouble } from "#test/support/github/github-double";
+import { TempDir } from "#test/support/temp-dir";
+
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+let github: GithubDouble;
+let dir: TempDir;
+
+beforeEach(async () => {
+  github = await GithubDouble.start();
+  dir = new TempDir();
+});
+
+afterEach(async () => {
+  dir[Symbol.dispose]();
+  await github.stop();
+});
+
+/** @param script - What stands in for GitHub's runner. */
+async function serve(script: string, until: () => boolean, change: Partial<RunnerSettings> = {}): Promise<string[]> {
+  writeFileSync(dir.join("run.sh"), `#!/bin/sh\n${script}\n`);
+  chmodSync(dir.join("run.sh"), 0o755);
+  const notes: string[] = [];
+  const done = new AbortController();
+  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
+  const settings: RunnerSettings = {
+    repository: github.repository,
+    labels: ["meshbench", "lab-1"],
+    folder: dir.path,
+    hostId: "lab-1",
+    pollEveryMs: 5,
+    idleLimitMs: 60_000,
+    note: (text) => notes.push(text),
+    ...change,
+  };
+  const serving = serveJobs(await app.forRepository(github.repository), settings, done.signal);
+  await expect.poll(until, { interval: 5, timeout: 4000 }).toBe(true);
+  done.abort();
+  await serving;
+  return notes;
+}
+
+const registrations = () => github.requests.filter(({ path }) => path.endsWith("/generate-jitconfig"));
+
+test("a job that waits for this host gets a runner of its own, which is gone with it", async () => {
+  github.jobs.push({ id: 1, status: "queued", labels: ["self-hosted", "meshbench"] });
+  github.disturb = (method, path) => {
+    if (method === "DELETE" && path.includes("/runners/") && github.jobs[0]) github.jobs[0].status = "completed";
+    return undefined;
+  };
+  const script = 'tr "\\0" "\\n" < /proc/$$/environ > environment; tr "\\0" " " < /proc/$$/cmdline > arguments';
+  const isOver = () => github.jobs[0]?.status === "completed" && github.runners.length === 0;
+  const notes = await serve(script, isOver);
+  expect(registrations()).toHaveLength(1);
+  expect(registrations()[0]?.body).toMatchObject({ labels: ["self-hosted", "meshbench"], work_folder: "_work" });
+  expect(readFileSync(dir.join("environment"), "utf8")).toMatch(/^ACTIONS_RUNNER_INPUT_JITCONFIG=config-of-\d+$/m);
+  expect(readFileSync(dir.join("arguments"), "utf8")).not.toContain("config-of");
+  expect(notes.join("\n")).not.toContain("config-of");
+});
+
+test("jobs for other machines, and those that still wait for a reviewer, make no runner", async () => {
+  github.jobs.push(
+    { id: 1, status: "queued", labels: ["ubuntu-latest"] },
+    { id: 2, status: "queued", labels: ["self-hosted", "meshbench", "lab-2"] },
+    { id: 3, status: "waiting", labels: ["self-hosted", "meshbench"] },
+  );
+  await serve("touch started", () => github.requests.length > 20);
+  expect(registrations()).toEqual([]);
+  expect(existsSync(dir.join("started"))).toBe(false);
+});
+
+test("a runner whose job was cancelled meanwhile is ended and removed", async () => {
+  github.jobs.push({ id: 1, status: "queued", labels: ["self-hosted", "meshbench"] });
+  github.disturb = (_, path) => {
+    if (path.endsWith("/generate-jitconfig") && github.jobs[0]) github.jobs[0].status = "completed";
+    return undefined;
+  };
+  const isRemoved = () => github.requests.some(({ method }) => method === "DELETE");
+  await serve("exec sleep 600", isRemoved, { idleLimitMs: 50 });
+  expect(github.runners).toEqual([]);
+});
+
+test("an outage of GitHub's is waited for", async () => {
+  let answers = 0;
+  github.disturb = (_, path) => (path.endsWith("/actions/runs") && answers++ < 3 ? { status: 502 } : undefined);
+  expect(await serve("true", () => answers > 5)).toHaveLength(3);
+});

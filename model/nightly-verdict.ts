@@ -127,6 +127,13 @@ export const isInDoubt = ({ suspicions, recoveries }: Doubt): boolean => suspici
 export const openRegressions = (nights: readonly MeasuredNight[]): readonly Regression[] =>
   nights.findLast(({ verdict }) => verdict !== undefined)?.verdict?.regressions ?? [];
 
+/** Of the baselines that the next night may be held against. */
+export function imagesKept(nights: readonly MeasuredNight[]): string[] {
+  const frozen = baselineOf({ kind: "first-nights" }, currentEra(nights));
+  const baselines = [frozen, ...openRegressions(nights).map(({ baseline }) => baseline)];
+  return [...new Set(baselines.flatMap((baseline) => Object.values(baseline?.images ?? {})))];
+}
+
 /** The nights from a confirmed loss until none is open any more. */
 export interface Episode {
   readonly since: string;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `meshbench image prune`: removes node images that nothing needs any more from the Docker engine. What stays: the image of
- * this checkout, and those of sweeps that may yet go on, be they open or to be resumed.
+ * this checkout, those of sweeps that may yet go on, be they open or to be resumed, and the baselines of nightlies.
  *
  *     node infra/node-image/prune.ts [--dry-run] [--json]
  */
@@ -11,11 +11,14 @@ import Docker from "dockerode";
 import type { ImageInfo } from "dockerode";
 import { IMAGE_LABEL, nodeImageTag } from "#activities/image/node-image";
 import { resolveDockerEndpoint } from "#activities/providers/docker-endpoint";
-import { findSweepRows, listSweeps } from "#cli/results";
+import { findSweepRows, listNights, listSweeps } from "#cli/results";
 import { runScript } from "#infra/console/script";
 import { askEngine } from "#infra/engine/engine";
 import { EXIT } from "#model/errors";
+import { imagesKept } from "#model/nightly-verdict";
 import type { SweepPin } from "#model/sweep-pin";
+
+const NIGHTS_KEPT_MS = 30 * 24 * 3600 * 1000;
 
 interface Needed {
   readonly tag: string;
@@ -60,7 +63,7 @@ async function removeUnlessUsed(docker: Pick<Docker, "getImage">, name: string):
 }
 
 /** @throws {UnavailableError} Where it cannot be known: results may be elsewhere, and cannot be read now. */
-async function imagesOfUnfinishedSweeps(): Promise<Set<string>> {
+async function imagesOfUnfinishedSweeps(): Promise<string[]> {
   const sweeps = await listSweeps((why) => {
     throw why;
   });
@@ -69,7 +72,18 @@ async function imagesOfUnfinishedSweeps(): Promise<Set<string>> {
   const pins = found.flatMap((one) =>
     one?.sweep.pinJson === undefined ? [] : [JSON.parse(one.sweep.pinJson) as SweepPin],
   );
-  return new Set(pins.flatMap(({ environments }) => environments.map(({ imageDigest }) => imageDigest)));
+  return pins.flatMap(({ environments }) => environments.map(({ imageDigest }) => imageDigest));
+}
+
+/** What the coming nights may be held against. A nightly without a night for weeks has no coming ones. */
+async function imagesOfBaselines(): Promise<string[]> {
+  const nights = await listNights((why) => {
+    throw why;
+  });
+  const latest = new Date(Date.now() - NIGHTS_KEPT_MS).toISOString().slice(0, 10);
+  return [...Map.groupBy(nights, ({ nightly }) => nightly).values()]
+    .filter((own) => (own.at(-1)?.date ?? "") >= latest)
+    .flatMap((own) => imagesKept(own));
 }
 
 async function main(): Promise<number> {
@@ -80,7 +94,10 @@ async function main(): Promise<number> {
   const { dryRun: isDryRun = false, json = false } = program.parse().opts<{ dryRun?: boolean; json?: boolean }>();
   const endpoint = resolveDockerEndpoint();
   await askEngine(endpoint);
-  const needed = { tag: await nodeImageTag(), imageIds: await imagesOfUnfinishedSweeps() };
+  const needed = {
+    tag: await nodeImageTag(),
+    imageIds: new Set([...(await imagesOfUnfinishedSweeps()), ...(await imagesOfBaselines())]),
+  };
   const removed = await pruneNodeImages(new Docker(endpoint.options), needed, { isDryRun });
   const lines = removed.map((name) => `${isDryRun ? "would remove" : "removed"} ${name}`);
   const text = lines.length === 0 ? "nothing to remove" : lines.join("\n");

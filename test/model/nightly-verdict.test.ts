@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { currentEra } from "#model/nightly-history";
-import { doubtsOf, openRegressions, undecidedVerdict } from "#model/nightly-verdict";
-import { dateOf, liveThrough, sampleNightly, shaOf, type World } from "#test/model/nightly-fixture";
+import { doubtsOf, imagesKept, openRegressions, undecidedVerdict } from "#model/nightly-verdict";
+import { dateOf, imageOf, liveThrough, sampleNightly, shaOf, type World } from "#test/model/nightly-fixture";
 
 const from =
   (first: number, then: number, before = 0.5) =>
   (n: number) =>
     n >= first ? then : before;
+const newKernel = (n: number) => ({ kernel: n >= 14 ? "6.2" : "6.1" });
 const causesOf = ({ nights }: ReturnType<typeof liveThrough>) =>
   nights.flatMap(({ verdict }) => verdict?.findings.map(({ cause, change }) => `${change}: ${cause}`) ?? []);
 
@@ -93,7 +94,7 @@ test("a regression stays open over a change of the environment, against the base
   const story = liveThrough(20, {
     code: (n) => (n >= 10 && n < 18 ? 2 : 0.5),
     machine: from(14, 1, 0),
-    facts: (n) => ({ kernel: n >= 14 ? "6.2" : "6.1" }),
+    facts: newKernel,
   });
   expect(story.verdictOn(14).regressions).toMatchObject([{ baseline: { sourceSha: shaOf(1) }, checkedOn: dateOf(14) }]);
   expect(story.confirmations).not.toContain(15);
@@ -142,6 +143,14 @@ test("what could not be confirmed is in doubt again the next night", () => {
   const undecided = { ...next!, verdict: undecidedVerdict(nights, "no image") };
   const later = { ...next!, date: dateOf(14), verdict: undefined } as never;
   expect(doubtsOf(sampleNightly(), [...nights, undecided, later]).suspicions).toHaveLength(1);
+});
+
+test("images that the next night may be held against are kept: the first night's, a gain's, an open regression's", () => {
+  expect(imagesKept(liveThrough(5, { code: () => 0.5 }).nights)).toEqual([imageOf(shaOf(1))]);
+  const lostAgain = liveThrough(26, { code: (n) => (n >= 10 && n < 20 ? 0.5 : 2) });
+  expect(imagesKept(lostAgain.nights)).toEqual([imageOf(shaOf(10))]);
+  const moved = liveThrough(15, { code: from(10, 2), facts: newKernel });
+  expect(imagesKept(moved.nights)).toEqual([imageOf(shaOf(14)), imageOf(shaOf(1))]);
 });
 
 test("a baseline that was given stays, whatever is gained", () => {

@@ -24,6 +24,8 @@ function issueAfter(nightCount: number): IssueText {
   return issue;
 }
 
+const currentContext = () => ({ heartbeat: () => {}, sleep: () => Promise.resolve() });
+
 let github: GithubDouble;
 beforeEach(async () => {
   github = await GithubDouble.start();
@@ -79,7 +81,6 @@ test("another regression is another issue", async () => {
 
 test("the newest commit is that of the branch, or of the default one", async () => {
   github.newest.set("", "a".repeat(40)).set("next", "b".repeat(40));
-  const currentContext = () => ({ heartbeat: () => {}, sleep: () => Promise.resolve() });
   const store = { listNights: () => [] } as unknown as ResultsStore;
   const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
   const activities = createGithubActivities({ app, client: {} as Client, store, currentContext });

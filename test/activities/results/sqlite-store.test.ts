@@ -186,3 +186,19 @@ test("a store of a newer Meshbench is not touched", () => {
   expect(() => openSqliteStore(dir.path)).toThrow(/newer Meshbench/);
   expect(readFileSync(dir.join("results.sqlite")).equals(before)).toBe(true);
 });
+
+test("nights come back by date, one for each, and of each nightly its own", () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const night = { nightly: "paper", date: "2026-11-02", sweepId: "n", sourceSha: "", status: "OPEN" } as const;
+  store.saveNight(night);
+  store.saveNight({ ...night, date: "2026-11-01" });
+  store.saveNight({ ...night, nightly: "other" });
+  store.saveNight({ ...night, status: "DONE" });
+  expect(store.listNights("paper")).toEqual([
+    { ...night, date: "2026-11-01" },
+    { ...night, status: "DONE" },
+  ]);
+  expect(store.listNightlies()).toEqual(["other", "paper"]);
+  store.close();
+});

@@ -41,7 +41,8 @@ export function openHosts(installation: Installation, { askRunOutcome, domain }:
       providers: openProviders(host, settings, installation),
       openDatabase: openMysqlNodeDatabase(hostSecret),
       credentials: credentialsFrom(hostSecret),
-      spoolDir: join(installation.home, "spool"),
+      // Each host its own: what waits in it is the host's reaper's to judge.
+      spoolDir: join(installation.home, "spool", host),
       keptLogsDir: join(installation.logsDir, "runs"),
       askRunOutcome,
       domain,

@@ -193,7 +193,8 @@ export class InstallationHarness implements AsyncDisposable {
 
   /** What waits to be fetched or stored, a line each: nothing once all runs have ended. */
   transitFiles(): string[] {
-    return [...this.#filesIn("spool"), ...this.#filesIn(join("results", "incoming"))];
+    const spools = this.#filesIn("spool").flatMap((host) => this.#filesIn(host));
+    return [...spools, ...this.#filesIn(join("results", "incoming"))];
   }
 
   async withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {

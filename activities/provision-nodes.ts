@@ -50,7 +50,8 @@ async function refuseEnded(dependencies: HostDependencies, { runId }: RunSpec): 
   // Without an answer it goes on: the nodes do not need Temporal.
   const outcome = await dependencies.askRunOutcome(runId).catch(() => undefined);
   if (outcome !== "ended" && outcome !== "kept") return;
-  await new HostFence(dependencies).release(runId);
+  // Nodes that were kept have the host until their deadline.
+  if (outcome === "ended") await new HostFence(dependencies).release(runId);
   throw new BenchError("fenced", "the run has ended meanwhile", { host: dependencies.host });
 }
 

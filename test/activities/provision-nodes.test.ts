@@ -43,6 +43,14 @@ test("a worker that stood still makes nothing for a run that has ended meanwhile
   expect(await host.dependencies.machineFence.list()).toEqual([]);
 });
 
+test("nor does it give away the host that nodes were kept on", async () => {
+  using host = new HostHarness();
+  await host.provision(run);
+  host.outcomes.set(run.runId, "kept");
+  expect(await failureOf(host.provision(run))).toMatchObject({ kind: "fenced" });
+  expect(await host.dependencies.machineFence.list()).toMatchObject([{ runId: run.runId }]);
+});
+
 test("a creation that is under way when another fails is waited for", async () => {
   using host = new HostHarness();
   const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();

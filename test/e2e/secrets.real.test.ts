@@ -141,10 +141,6 @@ async function lookAtHistories(): Promise<void> {
   const workflows = await readWorkflows(harness);
   expect(workflows.map(({ type }) => type)).toEqual(expect.arrayContaining(["sweepWorkflow", "benchmarkRunWorkflow"]));
   canary.lookAtHistories(workflows);
-  // Messages of failures are no payloads.
-  for (const { workflowId, history } of workflows) {
-    canary.lookAtOutput(JSON.stringify(history), `the history of ${workflowId}`);
-  }
 }
 
 /** It is written as if the worker had crashed. */

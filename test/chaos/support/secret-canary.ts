@@ -51,10 +51,12 @@ export class SecretCanary {
     return { containersSearched };
   }
 
-  /** Payloads lie in a history as they were sent. */
+  /** Payloads lie in a history as they were sent; messages of failures are text beside them. */
   lookAtHistories(workflows: readonly RecordedWorkflow[]): void {
     for (const { workflowId, history } of workflows) {
-      for (const data of payloadsIn(history)) this.#search(Buffer.from(data), `the history of ${workflowId}`);
+      const where = `the history of ${workflowId}`;
+      for (const data of payloadsIn(history)) this.#search(Buffer.from(data), where);
+      this.lookAtOutput(JSON.stringify(history), where);
     }
   }
 

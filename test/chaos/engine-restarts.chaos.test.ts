@@ -87,9 +87,12 @@ describe("an engine whose containers end with it", () => {
     const { engine, chaos } = given();
     const sweep = await chaos.startSweep("f17", { nodes: 4, rest: ONE_ATTEMPT });
     await sweep.untilStep("provision");
+    const hungAtMs = Date.now();
     await engine.hangFor(() => delay(HANG_MS));
     sweep.faultIsOver();
     const { rows } = await sweep.ended();
+    const starts = nodeEventsOf(given(), sweep, "start");
+    expect(Math.max(...starts.map(({ timeMs }) => timeMs))).toBeGreaterThan(hungAtMs + HANG_MS / 2);
     expect(rows).toMatchObject([{ status: "VALID", attempt: 1 }]);
     expect(await chaos.violations()).toEqual([]);
   });

@@ -1,9 +1,10 @@
 /** What holds after every schedule, whatever it was: `../shared/faults.md` I1–I6, I10 and I11, and what resuming promises. */
 
-import { FAILURES } from "#model/errors";
+import { FAILURES, UNKNOWN_STEP } from "#model/errors";
 import { partsOfRunId } from "#model/ids";
 import type { RunRow } from "#model/result-row";
 import { tupleCountOf } from "#model/plan";
+import { STEPS } from "#model/run";
 import { tupleSeed } from "#model/tuples";
 import { listFiles, readDecoyFile } from "#test/chaos/fast/edges";
 import type { SimulatedInstallation } from "#test/chaos/fast/simulated-installation";
@@ -94,14 +95,17 @@ function unproven(world: World, { run_id: runId, status, nodes }: RunRow): strin
   ];
 }
 
+const NAMES_STEP = new RegExp(`\\(in (?:${[...STEPS, UNKNOWN_STEP].join("|")})\\b`);
+
 /** Every ending that is no success says what it was, where, and what to do. */
 function unexplained({ run_id: runId, status, reason, host }: RunRow): string[] {
   if (status === "VALID" || status === "CANCELLED") return [];
   const kind = reason.slice(0, Math.max(0, reason.indexOf(":")));
   const isKnown = Object.hasOwn(FAILURES, kind) && kind !== "bug";
   const hint = isKnown ? FAILURES[kind as keyof typeof FAILURES].hint : "";
-  const isComplete = isKnown && reason.endsWith(`; ${hint}`) && reason.includes(`host ${host}`);
-  return isComplete ? [] : [`${runId} is ${status} without kind, host and hint: ${reason}`];
+  const isPlaced = NAMES_STEP.test(reason) && reason.includes(`host ${host}`);
+  const isComplete = isKnown && isPlaced && reason.endsWith(`; ${hint}`);
+  return isComplete ? [] : [`${runId} is ${status} without kind, step, host and hint: ${reason}`];
 }
 
 const repetitionOf = (runId: string): string => runId.replace(/-a\d+$/, "");

@@ -165,7 +165,7 @@ const SHORT_FLAG: Readonly<Record<PowerOperation, string>> = {
   shutdown: "s",
 };
 
-/** A copy of whole disks. */
+/** A copy of whole disks; a child disk is made in a moment. */
 const COPY_TIMEOUT_MS = 30 * 60_000;
 
 export class VmCalls {
@@ -240,7 +240,7 @@ export class VmCalls {
       annotation: clone.annotation,
     };
     const command = { name: "vm.clone", flags, operands: [name], isRepeatable: false };
-    await this.#write(command, { timeoutMs: COPY_TIMEOUT_MS, ...call });
+    await this.#write(command, { ...(!clone.isLinked && { timeoutMs: COPY_TIMEOUT_MS }), ...call });
   }
 
   async change(vm: VmRef, { cpus, memoryMib, extraConfig = {} }: VmChange, call: CallOptions = {}): Promise<void> {

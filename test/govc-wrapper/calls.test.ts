@@ -33,6 +33,13 @@ describe("a call that takes too long", () => {
     await vi.waitFor(() => expect(hangingPids(fake).filter(isAlive)).toEqual([]));
   });
 
+  test("is a linked clone like any other, which copies no disk", async () => {
+    using fake = new FakeGovc({ "vm.clone": HANGS });
+    await using govc = await fake.open({ timeoutMs: 300 });
+    const clone = { source: VM, name: "n1", datastore: "Datastore:ds-1", isLinked: true } as const;
+    await expect(govc.vm.clone(clone)).rejects.toMatchObject({ kind: "unknown outcome" });
+  });
+
   test("leaves nothing unknown where it only reads", async () => {
     using fake = new FakeGovc({ "object.collect": HANGS });
     await using govc = await fake.open({ timeoutMs: 300 });

@@ -11,16 +11,22 @@ const SECRET_FILE = "secrets/host-local";
 /** Runners of a CI service have neighbours. */
 const FOREIGN_CPU_PCT_IN_CI = 60;
 
+/** Not without root, which a worker that offers them needs. */
+const NATIVE = `    # Native nodes: processes of this machine itself.
+    process: {}
+`;
+
 const defaultsText = (
   dockerEndpoint: string,
   foreignCpuPct: number,
+  isNativePossible: boolean,
 ) => `# What this machine offers to measure on. Only its owner may read or change it (mode 0600).
 hosts:
   local:
     # Every run's passwords are derived from this file; workers of one host share it.
     secret_file: ${SECRET_FILE}
     docker: { endpoint: ${JSON.stringify(dockerEndpoint)} }
-# The most that a spec may ask for.
+${isNativePossible ? NATIVE : ""}# The most that a spec may ask for.
 limits: { nodes: 256, runs: 500 }
 # Others may use this share of the machine's CPU while it measures; a run waits so long for that, then fails.
 guards: { foreign_cpu_pct: ${foreignCpuPct}, quiet_wait_s: ${DEFAULT_GUARDS.quietWaitSec} }
@@ -35,7 +41,8 @@ export function ensureHostsFile(
   for (const dir of [installation.home, installation.secretsDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   createOnce(join(installation.home, SECRET_FILE), `${randomBytes(32).toString("hex")}\n`);
   const foreignCpuPct = env["CI"] ? FOREIGN_CPU_PCT_IN_CI : DEFAULT_GUARDS.foreignCpuPct;
-  createOnce(installation.hostsFile, defaultsText(dockerEndpoint, foreignCpuPct));
+  const isNativePossible = process.platform === "linux" && process.geteuid?.() === 0;
+  createOnce(installation.hostsFile, defaultsText(dockerEndpoint, foreignCpuPct, isNativePossible));
 }
 
 function createOnce(path: string, content: string): void {

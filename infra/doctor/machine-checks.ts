@@ -9,7 +9,7 @@ import { NODES_MOST } from "#model/node-tables";
 import type { Installation } from "#worker/installation";
 import { findProgram } from "#infra/console/commands";
 import { installCommands } from "#infra/console/packages";
-import { type RootCommand, showRootCommand } from "#infra/console/root";
+import { isRoot, type RootCommand, showRootCommand } from "#infra/console/root";
 import { type Check, missing, ok, warning } from "#infra/doctor/check";
 import { cgroupVersion, MOUNT_CGROUPS } from "#infra/engine/cgroups";
 
@@ -27,6 +27,14 @@ export function machineChecks(installation: Installation): Check[] {
     { name: "disk space", look: async () => lookAtDisk(installation.cache) },
     { name: "control groups", look: async () => lookAtCgroups() },
     { name: "iptables", look: async () => lookAtIptables() },
+    {
+      name: "native nodes and VMs",
+      look: async () =>
+        lookAtRoot(
+          isRoot(),
+          NATIVE_PROGRAMS.filter((one) => !findProgram(one)),
+        ),
+    },
     { name: "neighbour table", look: async () => lookAtNeighbourTable(await readNeighbourLimit()) },
   ];
 }
@@ -86,6 +94,20 @@ function nearestExisting(path: string): string {
 function lookAtCgroups() {
   const version = cgroupVersion();
   return version ? ok(version) : missing("none mounted", showRootCommand(["sh", "-c", MOUNT_CGROUPS]));
+}
+
+/** What namespaces and interfaces are made with: util-linux and iproute2, which Linux machines have. */
+const NATIVE_PROGRAMS = ["ip", "unshare", "nsenter", "setpriv", "flock", "pivot_root"];
+
+/** Only said: nodes in containers need none of it. */
+export function lookAtRoot(hasRoot: boolean, missingPrograms: readonly string[]) {
+  if (missingPrograms.length > 0) {
+    const packages = installCommands(["util-linux", "iproute2"]).map(showRootCommand).join(" && ");
+    return warning(`without ${missingPrograms.join(", ")} there are none`, packages);
+  }
+  return hasRoot
+    ? ok("possible: this is root")
+    : warning("they need root, for namespaces and interfaces", "sudo npx meshbench up");
 }
 
 function lookAtIptables() {

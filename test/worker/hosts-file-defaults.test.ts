@@ -17,7 +17,13 @@ afterEach(() => rmSync(installation.home, { recursive: true }));
 test("a new installation offers this machine as host local", () => {
   ensureHostsFile(installation, undefined, {});
   expect(parse(readFileSync(installation.hostsFile, "utf8"))).toEqual({
-    hosts: { local: { secret_file: "secrets/host-local", docker: { endpoint: "unix:///var/run/docker.sock" } } },
+    hosts: {
+      local: {
+        secret_file: "secrets/host-local",
+        docker: { endpoint: "unix:///var/run/docker.sock" },
+        ...(process.geteuid?.() === 0 && { process: {} }),
+      },
+    },
     limits: { nodes: 256, runs: 500 },
     guards: { foreign_cpu_pct: DEFAULT_GUARDS.foreignCpuPct, quiet_wait_s: 60 },
   });

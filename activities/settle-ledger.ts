@@ -21,11 +21,10 @@ export async function settleLedger(
   for (const intent of store.listOpenIntents(host)) {
     const { runId } = intent.run;
     if (remainingRunIds.includes(runId)) continue;
+    const outcome = await askRunOutcome(runId);
+    // Only now: a run that has ended stored its row before it did, perhaps while it was asked for.
     const hasRow = store.hasRun(runId);
-    const verdict = judgeIntent(
-      { deadlineAt: intent.deadlineAt, hasRow },
-      { now, outcome: await askRunOutcome(runId) },
-    );
+    const verdict = judgeIntent({ deadlineAt: intent.deadlineAt, hasRow }, { now, outcome });
     if (verdict === "wait") continue;
     if (verdict === "lost") {
       store.saveRun(rowOfLostRun(intent));

@@ -71,6 +71,18 @@ test("a row that is there stays as it is", async () => {
   expect(openRunIds()).toEqual([]);
 });
 
+test("nor is one replaced that is stored while Temporal is asked", async () => {
+  openIntent();
+  const row = rowOfUnfinishedRun({ run, startedAt: RECORDED_AT, failure: { kind: "oom", message: "killed" } });
+  const askRunOutcome = async () => {
+    store.saveRun(row);
+    return "ended" as const;
+  };
+  const settled = await settleLedger({ store, askRunOutcome }, { host: "here", remainingRunIds: [] }, NOW);
+  expect(settled).toEqual({ lostRunIds: [] });
+  expect(store.listRuns(run.sweepId)).toEqual([row]);
+});
+
 test("as long as anything of the run is there its entry stays open", async () => {
   openIntent();
   expect(await settle("ended", [run.runId])).toEqual({ lostRunIds: [] });

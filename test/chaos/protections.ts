@@ -71,9 +71,9 @@ export const PROTECTIONS: readonly Protection[] = [
   },
   {
     name: "fence: the lease container on the engine",
-    file: "activities/providers/docker-lease.ts",
-    intact: `if (!isOwn) return holder;`,
-    broken: ``,
+    file: "activities/fence/host-fence.ts",
+    intact: `return [this.#host.machineFence, ...(engineFence ? [engineFence] : [])];`,
+    broken: `return engineFence ? [this.#host.machineFence] : [];`,
     seenBy: ring(),
   },
   {

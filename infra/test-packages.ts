@@ -9,6 +9,7 @@ import type { Steps } from "#infra/console/steps";
 const TEST_PROGRAMS: Readonly<Record<string, string>> = {
   // Without the package `mariadb-server`, which would start a database as a service.
   "mariadb-install-db": "mariadb-server-core",
+  my_print_defaults: "mariadb-client-core", // which it runs
   // The disk for ESXi.
   objcopy: "binutils",
   sfdisk: "fdisk",

@@ -20,6 +20,7 @@ import { reapCommand } from "#cli/commands/reap";
 import { reportCommand } from "#cli/commands/report";
 import { resumeCommand } from "#cli/commands/resume";
 import { runCommand } from "#cli/commands/run";
+import { runnerCommand } from "#cli/commands/runner";
 import { statusCommand } from "#cli/commands/status";
 import { upCommand } from "#cli/commands/up";
 import { watchCommand } from "#cli/commands/watch";
@@ -70,6 +71,7 @@ for (const command of [
   reapCommand(),
   workerCommand(),
   githubCommand(),
+  runnerCommand(),
 ]) {
   program.addCommand(throwOnExit(command));
 }

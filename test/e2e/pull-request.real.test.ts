@@ -165,8 +165,8 @@ async function untilCancelled(sweepId: string) {
     const { status } = await harness.withClient((client) => handle(client).describe());
     return status.name === "CANCELLED" && (await harness.resources()).length === 0;
   });
-  const { events = [] } = await harness.withClient((client) => handle(client).fetchHistory());
-  const told = events.find(({ workflowExecutionCancelRequestedEventAttributes: cancelled }) => cancelled)?.eventTime;
+  const { events } = await harness.withClient((client) => handle(client).fetchHistory());
+  const told = events?.find(({ workflowExecutionCancelRequestedEventAttributes: cancelled }) => cancelled)?.eventTime;
   return Number(told?.seconds) * 1000 + (told?.nanos ?? 0) / 1e6;
 }
 

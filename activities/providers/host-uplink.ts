@@ -46,12 +46,15 @@ async function rulesOf(table: string, runId: string): Promise<string[][]> {
     .filter(([command, ...words]) => command === "-A" && words.includes(commentOf(runId)));
 }
 
+/** Somebody else changes the rules just now, and goes on for longer than we wait. */
+const BUSY = /xtables lock|no end within/i;
+
 async function listRules(table: string): Promise<string> {
   try {
     return await iptables("-t", table, "-S");
   } catch (error) {
     // Without the program, or without such a table in this kernel, there are no rules of ours.
-    if (error instanceof BenchError || error instanceof HostCommandError) return "";
+    if (error instanceof BenchError || (error instanceof HostCommandError && !BUSY.test(error.complaint))) return "";
     throw error;
   }
 }

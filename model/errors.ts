@@ -60,7 +60,7 @@ export const FAILURES = {
   "digest mismatch": {
     endsAs: "INVALID",
     retry: "fresh-run",
-    hint: "the databases did not end identical; meshbench verify shows where",
+    hint: "the databases did not end as they must; the run's evidence.json has each one's count and digest",
   },
   "disk full": { endsAs: "INVALID", retry: "fresh-run", hint: "raise the environment's ram_disk" },
   dns: { endsAs: "FAILED", retry: "fresh-run", hint: "use `resolve: addresses`, or mend the resolver named" },

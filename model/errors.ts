@@ -107,7 +107,7 @@ export const FAILURES = {
   "name taken": {
     endsAs: "FAILED",
     retry: "never",
-    hint: "a foreign container has this name; remove or rename it yourself",
+    hint: "a container, VM or folder that is not ours has this name; remove or rename it yourself",
   },
   "no address": {
     endsAs: "FAILED",

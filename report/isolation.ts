@@ -3,9 +3,9 @@
 import type { RunRow } from "#model/result-row";
 import type { Isolation } from "#model/spec";
 
-const NO_MACHINES: ReadonlySet<Isolation> = new Set(["tcg", "simulated"]);
+const NO_MACHINES: ReadonlySet<string> = new Set<Isolation>(["tcg", "simulated"]);
 
-export const saysNothingAboutVms = (isolation: Isolation): boolean => NO_MACHINES.has(isolation);
+export const saysNothingAboutVms = (isolation: string): boolean => NO_MACHINES.has(isolation);
 
 /** By environment. */
 export function armsWithoutVms(rows: readonly RunRow[]): Map<string, Isolation> {
@@ -15,6 +15,7 @@ export function armsWithoutVms(rows: readonly RunRow[]): Map<string, Isolation> 
 
 /** One for each such arm, as plots and exports have it: they are passed on without the report around them. */
 export const isolationRemarks = (rows: readonly RunRow[]): string[] =>
-  [...armsWithoutVms(rows)].map(
-    ([environment, isolation]) => `${environment} is ${isolation}: no conclusion about VMs`,
-  );
+  [...armsWithoutVms(rows)].map(([environment, isolation]) => isolationRemark(environment, isolation));
+
+export const isolationRemark = (environment: string, isolation: string): string =>
+  `${environment} is ${isolation}: no conclusion about VMs`;

@@ -16,12 +16,15 @@ import { FACTOR_COLUMNS, type FactorColumn } from "#model/point-summary";
 import { median } from "#model/statistics";
 import { describeFactors } from "#report/factors";
 import { formatFigure, printable } from "#report/format";
+import { isolationRemark, saysNothingAboutVms } from "#report/isolation";
 import { code, inline, list, table } from "#report/markdown-text";
 import { alignText, type TextColumn } from "#report/terminal-table";
 
 const NIGHTS_SHOWN = 30;
 const SPARKS = "▁▂▃▄▅▆▇█";
 const NO_FIGURE = "·";
+/** What an environment's isolation is called among the facts of a night. */
+const ISOLATION = " isolation";
 
 export interface NightlyView {
   readonly name: string;
@@ -173,8 +176,18 @@ function notesOf({ nights, missed }: NightlyView): string[] {
     ...(missed.length === 0 ? [] : [`missed: ${missed.slice(-NIGHTS_SHOWN).join(", ")}`]),
     ...failed.map(({ date, status, reason }) => `${status.toLowerCase()}: ${date}, ${printable(reason ?? "")}`),
     ...underWay.map(({ date, sweepId }) => `under way: ${date}, meshbench watch ${sweepId}`),
+    ...isolationNotes(nights).map(printable),
     ...(undecided === undefined ? [] : [`a change is suspected and could not be confirmed: ${printable(undecided)}`]),
   ];
+}
+
+/** Of the newest night: nights with other environments are not compared with it. */
+function isolationNotes(nights: readonly MeasuredNight[]): string[] {
+  const { setting = {} } = nights.findLast(({ points }) => points.length > 0) ?? {};
+  const isolations = Object.entries(setting).filter(([fact]) => fact.endsWith(ISOLATION));
+  return isolations
+    .filter(([, isolation]) => saysNothingAboutVms(isolation))
+    .map(([fact, isolation]) => isolationRemark(fact.slice(0, -ISOLATION.length), isolation));
 }
 
 /** For scripts: the same as `formatNightly` shows, with every figure. */
@@ -242,6 +255,7 @@ export function regressionIssue(name: string, nights: readonly MeasuredNight[]):
       table(["point", "measure", "nights before", "nights after", "measured again", "came with"], lines),
       trendMarkdown({ name, nights, missed: [] }),
       list([
+        ...isolationNotes(nights).map(inline),
         "before and after: medians over the nights; p of the Mann-Whitney test on the runs of one interleaved sweep",
         `on the bench's machine: \`meshbench nightly ${name}\`${confirmation === undefined ? "" : `, ${code(`meshbench report ${confirmation.sweepId}`)}`}`,
       ]),

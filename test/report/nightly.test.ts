@@ -46,6 +46,14 @@ describe("the trend", () => {
     );
   });
 
+  test.each(["tcg", "simulated"])("and the issue say that %s is no VM", (isolation) => {
+    const nights = regressed.map((night) => ({ ...night, setting: { ...night.setting, "vms isolation": isolation } }));
+    const remark = `vms is ${isolation}: no conclusion about VMs`;
+    expect(formatNightly({ ...view, nights })).toContain(remark);
+    expect(regressionIssue("paper", nights)?.body).toContain(remark);
+    expect(formatNightly({ ...view, nights: regressed })).not.toContain("no conclusion about VMs");
+  });
+
   test("is there before the first night", () => {
     expect(formatNightly({ ...view, nights: [] })).toBe(
       "paper: quick, 17 3 * * * UTC; next 2026-11-17T03:17:00.000Z\nno night yet",

@@ -190,7 +190,7 @@ export const PROTECTIONS: readonly Protection[] = [
     file: "activities/database/mysql-node-database.ts",
     intact: `ON DUPLICATE KEY UPDATE run_id = run_id`,
     broken: `ON DUPLICATE KEY UPDATE assignment = VALUES(assignment)`,
-    seenBy: real("test/activities/database/mysql-node-database.real.test.ts"),
+    seenBy: real("test/activities/database/mysql-node-database.real.test.ts", "first assignment of a run stays"),
   },
   {
     name: "attach or start: an interrupted run goes on with all of its nodes or none",

@@ -10,7 +10,7 @@ import { REPEATABLE_STATUSES, type RepeatableStatus } from "#model/sweep-work";
 import { joinParts, suggest } from "#model/suggest";
 
 /** What a run is held against. */
-export type Versus = { readonly kind: "base" | "nightly" | "none" } | { readonly kind: "sha"; readonly sha: string };
+type Versus = { readonly kind: "base" | "nightly" | "none" } | { readonly kind: "sha"; readonly sha: string };
 
 interface SpecCommand<Asked extends "run" | "plan"> {
   readonly verb: Asked;

@@ -31,7 +31,7 @@ export interface GithubDependencies {
 }
 
 /** The part of Temporal's activity context that is used here. */
-export interface ActivityContext {
+interface ActivityContext {
   heartbeat(): void;
   sleep(ms: number): Promise<void>;
 }

@@ -31,7 +31,7 @@ export async function readSourceArchive(
 }
 
 /** GitHub puts everything in one folder, `OWNER-REPO-SHA/`. Links and whatever is no plain file are left out. */
-export async function keepImageFiles(tarball: Readable): Promise<Buffer> {
+async function keepImageFiles(tarball: Readable): Promise<Buffer> {
   const kept = pack();
   let files = 0;
   for await (const entry of tarball.pipe(createGunzip()).pipe(extract())) {

@@ -12,7 +12,7 @@ const SOURCES = import.meta.dirname;
 type CacheDir = Pick<Installation, "cache">;
 
 /** Where the program of these very sources is, or will be. */
-export function actionlintOf({ cache }: CacheDir): string {
+function actionlintOf({ cache }: CacheDir): string {
   const contents = ["go.mod", "go.sum", "main.go"].map((name) => [name, readFileSync(join(SOURCES, name))]);
   return join(cache, `actionlint-${digestOf(Object.fromEntries(contents)).slice(0, 16)}`);
 }

@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, mkdtemp, rename, rm } from "node:fs/promises";
+import { access, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
@@ -23,6 +23,7 @@ import { BenchError } from "#model/errors";
 /** As vm-init.sh says it. */
 const WAITS = "waits to be told what it is";
 const STATE = "state";
+const WORK = "freezing-";
 const LIMIT_MS = 180_000;
 const POLL_MS = 100;
 
@@ -47,7 +48,8 @@ export async function isFrozen(state: string): Promise<boolean> {
  * @throws {BenchError} `node failed`
  */
 export async function freezeMachine(disk: VmDisk, machine: Machine, state: string, signal: AbortSignal): Promise<void> {
-  const work = await mkdtemp(join(disk.dir, "freezing-"));
+  await removeAbandonedWork(disk.dir);
+  const work = await mkdtemp(join(disk.dir, WORK));
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   try {
     await createOverlay(disk, join(work, VM_FILE.overlay));
@@ -62,6 +64,15 @@ export async function freezeMachine(disk: VmDisk, machine: Machine, state: strin
     throw new BenchError("node failed", message, {}, { cause: error });
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Of workers that were killed over it: nobody is at it for longer than the limit. */
+export async function removeAbandonedWork(dir: string, now = new Date()): Promise<void> {
+  for (const name of (await readdir(dir)).filter((one) => one.startsWith(WORK))) {
+    const path = join(dir, name);
+    const since = await stat(path).catch(() => undefined); // another worker was faster
+    if (since && now.getTime() - since.mtimeMs > 2 * LIMIT_MS) await rm(path, { recursive: true, force: true });
   }
 }
 

@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { VM_MODULES } from "#activities/image/vm-disk";
 import { chooseAccelerator } from "#activities/providers/qemu-accelerator";
 import { requireRoom } from "#activities/providers/qemu-capacity";
+import { removeAbandonedWork } from "#activities/providers/qemu-frozen";
 import { bootKernelOf } from "#activities/providers/qemu-kernel";
 import { macOf, nodeArguments } from "#activities/providers/qemu-machine";
 import { sampleRun } from "#test/support/sample-run";
@@ -105,4 +106,13 @@ describe("kernel: host", () => {
   test("is not what is booted unless it is asked for", async () => {
     expect(await bootKernelOf({ host: "here" }, disk(), places())).toMatchObject({ release: "6.1.0-image" });
   });
+});
+
+test("what a killed worker left of a machine that it froze is removed, and what one is at stays", async () => {
+  using dir = new TempDir();
+  for (const name of ["freezing-a", "frozen-a.state"]) mkdirSync(dir.join(name));
+  await removeAbandonedWork(dir.path);
+  expect(readdirSync(dir.path)).toEqual(["freezing-a", "frozen-a.state"]);
+  await removeAbandonedWork(dir.path, new Date(Date.now() + 600_000));
+  expect(readdirSync(dir.path)).toEqual(["frozen-a.state"]);
 });

@@ -125,6 +125,13 @@ export const PROTECTIONS: readonly Protection[] = [
     seenBy: fast("test/activities/provision-nodes.test.ts"),
   },
   {
+    name: "a worker that stood still makes nothing for an ended run",
+    file: "activities/provision-nodes.ts",
+    intact: `if (outcome !== "ended" && outcome !== "kept") return;`,
+    broken: `if (outcome !== undefined) return;`,
+    seenBy: fast("test/activities/provision-nodes.test.ts"),
+  },
+  {
     name: "ledger: the entry comes before the first creation",
     file: "workflows/benchmark-run.ts",
     intact: `await openIntent(run, startedMs, deadlineAt);`,

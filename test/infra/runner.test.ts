@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openGithubApp } from "#activities/github/github-app";
 import { serveJobs, type RunnerSettings } from "#infra/runner/serve-jobs";
 import { GithubDouble } from "#test/support/github/github-double";
@@ -10,6 +10,9 @@ import { TempDir } from "#test/support/temp-dir";
 
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+// Writes are a second apart here, too.
+vi.setConfig({ testTimeout: 20_000 });
+
 let github: GithubDouble;
 let dir: TempDir;
 
@@ -41,7 +44,7 @@ async function serve(script: string, until: () => boolean, change: Partial<Runne
     ...change,
   };
   const serving = serveJobs(await app.forRepository(github.repository), settings, done.signal);
-  await expect.poll(until, { interval: 5, timeout: 4000 }).toBe(true);
+  await expect.poll(until, { interval: 5, timeout: 15_000 }).toBe(true);
   done.abort();
   await serving;
   return notes;

@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@temporalio/client";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createGithubActivities } from "#activities/github/github-activities";
 import { openGithubApp } from "#activities/github/github-app";
 import type { ResultsStore } from "#activities/results/results-store";
@@ -16,6 +16,8 @@ const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const SECONDARY = { message: "You have exceeded a secondary rate limit. Please wait a few minutes." };
 const STATUS = { status: 403, body: SECONDARY };
+
+vi.setConfig({ testTimeout: 20_000 }); // a machine under load
 
 let github: GithubDouble;
 let clock: OutageClock;

@@ -176,7 +176,7 @@ export interface GithubActivities {
    * Brings the one issue of the nightly's newest regression up to date: opens it, edits it, closes it when all has
    * recovered. Says what is stored by then, so that a late one says nothing old.
    */
-  reportNightly(input: { nightly: string; repository: RepositoryRef }): Promise<void>;
+  reportNightly(input: { nightly: Pick<Nightly, "name" | "least">; repository: RepositoryRef }): Promise<void>;
 
   /** Keeps the status comment and the check up to date until the sweep has ended. Heartbeats. */
   followSweep(input: { sweep: SweepOnPullRequest; hosts: string[] }): Promise<{ end: SweepEnd }>;

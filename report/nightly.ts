@@ -1,6 +1,6 @@
 /** A nightly for people: its trend at a terminal, and the one issue of a regression. */
 
-import { LEAST_CHANGE, NIGHTLY_COLUMNS, type NightlyColumn } from "#model/nightly";
+import { LEAST_CHANGE, NIGHTLY_COLUMNS, type Nightly, type NightlyColumn } from "#model/nightly";
 import {
   currentEra,
   seriesKey,
@@ -74,6 +74,8 @@ interface TrendLine {
   readonly last: number | undefined;
   readonly usual: number | undefined;
   readonly change: Finding | undefined;
+  /** On which night it was over. */
+  readonly recoveredOn: string | undefined;
 }
 
 const TITLES: Readonly<Record<NightlyColumn, string>> = {
@@ -89,7 +91,7 @@ const TREND_COLUMNS: readonly TextColumn<TrendLine>[] = [
   { title: "nights", align: "left", text: ({ trend }) => trend },
   { title: "last", align: "right", text: ({ last }) => figure(last) },
   { title: "usual", align: "right", text: ({ usual }) => figure(usual) },
-  { title: "last change", align: "left", text: ({ change }) => (change === undefined ? "–" : describeChange(change)) },
+  { title: "last change", align: "left", text: describeLastChange },
 ];
 
 function linesOf({ nights, missed, least = LEAST_CHANGE }: NightlyView): TrendLine[] {
@@ -99,6 +101,7 @@ function linesOf({ nights, missed, least = LEAST_CHANGE }: NightlyView): TrendLi
   const byDate = new Map(nights.map((night) => [night.date, night]));
   const dates = [...new Set([...byDate.keys(), ...missed])].sort().slice(-NIGHTS_SHOWN);
   const findings = nights.flatMap(({ verdict }) => verdict?.findings ?? []).filter(({ cause }) => cause !== "chance");
+  const recoveries = nights.flatMap(({ date, verdict }) => (verdict?.recovered ?? []).map((one) => ({ date, one })));
   return seriesOf(measured).map((series) => {
     const shown = dates.map((date) => {
       const night = byDate.get(date);
@@ -112,6 +115,7 @@ function linesOf({ nights, missed, least = LEAST_CHANGE }: NightlyView): TrendLi
       last: shown.findLast((value) => value !== undefined),
       usual: usual.length === 0 ? undefined : median(usual),
       change: findings.findLast((one) => seriesKey(one.series) === seriesKey(series)),
+      recoveredOn: recoveries.findLast(({ one }) => seriesKey(one.series) === seriesKey(series))?.date,
     };
   });
 }
@@ -139,8 +143,11 @@ export function sparkline(values: readonly (number | undefined)[], least: number
     .join("");
 }
 
-function describeChange({ change, before, after, firstAfter, cause }: Finding): string {
-  return `${firstAfter.date} ${change}, ${formatFigure(before)} → ${formatFigure(after)}: the ${cause}`;
+function describeLastChange({ change: finding, recoveredOn = "" }: TrendLine): string {
+  if (finding === undefined) return "–";
+  const { change, before, after, firstAfter, cause } = finding;
+  const recovery = recoveredOn > firstAfter.date ? `; recovered ${recoveredOn}` : "";
+  return `${firstAfter.date} ${change}, ${formatFigure(before)} → ${formatFigure(after)}: the ${cause}${recovery}`;
 }
 
 function describeLoss(regression: Regression): string {
@@ -227,7 +234,10 @@ export interface IssueText {
 }
 
 /** @returns Nothing where no night ever lost anything. */
-export function regressionIssue(name: string, nights: readonly MeasuredNight[]): IssueText | undefined {
+export function regressionIssue(
+  { name, least }: Pick<Nightly, "name" | "least">,
+  nights: readonly MeasuredNight[],
+): IssueText | undefined {
   const episode = newestEpisode(nights);
   if (episode === undefined) return undefined;
   const { since, regressions, over } = episode;
@@ -253,7 +263,7 @@ export function regressionIssue(name: string, nights: readonly MeasuredNight[]):
     body: [
       state,
       table(["point", "measure", "nights before", "nights after", "measured again", "came with"], lines),
-      trendMarkdown({ name, nights, missed: [] }),
+      trendMarkdown({ name, least, nights, missed: [] }),
       list([
         ...isolationNotes(nights).map(inline),
         "before and after: medians over the nights; p of the Mann-Whitney test on the runs of one interleaved sweep",

@@ -74,8 +74,8 @@ async function startReport(nightly: Nightly, date: string): Promise<void> {
   });
 }
 
-export async function nightlyReportWorkflow({ nightly: { name, repository } }: NightlyInput): Promise<void> {
-  if (repository !== undefined) await githubActivities.reportNightly({ nightly: name, repository });
+export async function nightlyReportWorkflow({ nightly: { name, least, repository } }: NightlyInput): Promise<void> {
+  if (repository !== undefined) await githubActivities.reportNightly({ nightly: { name, least }, repository });
 }
 
 async function measureNight({ nightly, date }: NightInput): Promise<{ sourceSha: string }> {

@@ -125,7 +125,7 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
 
     reportNightly: ({ nightly, repository }) =>
       beating(async () => {
-        const issue = regressionIssue(nightly, readNights(store, nightly));
+        const issue = regressionIssue(nightly, readNights(store, nightly.name));
         if (issue !== undefined) await upsertIssue(await app.forRepository(repository), app.appId, repository, issue);
       }),
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { LEAST_CHANGE } from "#model/nightly";
 import { formatNightly, nightlyDocument, nightlyState, regressionIssue, sparkline } from "#report/nightly";
 import { dateOf, liveThrough, shaOf } from "#test/model/nightly-fixture";
 
@@ -6,6 +7,7 @@ const regressed = liveThrough(16, { code: (n) => (n >= 12 ? 2 : 0.5) }).nights;
 const recovered = liveThrough(20, { code: (n) => (n >= 12 && n < 17 ? 2 : 0.5) }).nights;
 const view = { name: "paper", schedule: "quick, 17 3 * * * UTC", nextAt: "2026-11-17T03:17:00.000Z", missed: [] };
 
+const PAPER = { name: "paper", least: LEAST_CHANGE };
 const newKernel = (n: number) => ({ kernel: n >= 8 ? "6.2" : "6.1" });
 
 describe("the trend", () => {
@@ -50,7 +52,7 @@ describe("the trend", () => {
     const nights = regressed.map((night) => ({ ...night, setting: { ...night.setting, "vms isolation": isolation } }));
     const remark = `vms is ${isolation}: no conclusion about VMs`;
     expect(formatNightly({ ...view, nights })).toContain(remark);
-    expect(regressionIssue("paper", nights)?.body).toContain(remark);
+    expect(regressionIssue(PAPER, nights)?.body).toContain(remark);
     expect(formatNightly({ ...view, nights: regressed })).not.toContain("no conclusion about VMs");
   });
 
@@ -59,6 +61,7 @@ describe("the trend", () => {
       "paper: quick, 17 3 * * * UTC; next 2026-11-17T03:17:00.000Z\nno night yet",
     );
     expect(nightlyState({ nights: recovered })).toBe("no regression, 20 nights judged");
+    expect(formatNightly({ ...view, nights: recovered })).toContain(`: the code; recovered ${dateOf(17)}`);
   });
 
   test("is the same for scripts", () => {
@@ -83,7 +86,7 @@ describe("a sparkline", () => {
 
 describe("the issue of a regression", () => {
   test("is open as long as it is, with the bracketing commits whole", () => {
-    const issue = regressionIssue("paper", regressed)!;
+    const issue = regressionIssue(PAPER, regressed)!;
     expect(issue).toMatchObject({
       key: `nightly:paper:${dateOf(13)}`,
       isOpen: true,
@@ -94,14 +97,14 @@ describe("the issue of a regression", () => {
   });
 
   test("is the same one when it is over, closed and with the night", () => {
-    const issue = regressionIssue("paper", recovered)!;
-    expect(issue).toMatchObject({ key: regressionIssue("paper", regressed)!.key, isOpen: false });
+    const issue = regressionIssue(PAPER, recovered)!;
+    expect(issue).toMatchObject({ key: regressionIssue(PAPER, regressed)!.key, isOpen: false });
     expect(issue.body).toContain(`**Recovered** on ${dateOf(17)}, commit ${shaOf(17)}`);
   });
 
   test("is none where nothing was lost, by the code, for good", () => {
-    expect(regressionIssue("paper", liveThrough(12, { code: () => 0.5 }).nights)).toBeUndefined();
+    expect(regressionIssue(PAPER, liveThrough(12, { code: () => 0.5 }).nights)).toBeUndefined();
     const drift = liveThrough(16, { code: () => 0.5, machine: (n) => (n >= 10 ? 2 : 0) });
-    expect(regressionIssue("paper", drift.nights)).toBeUndefined();
+    expect(regressionIssue(PAPER, drift.nights)).toBeUndefined();
   });
 });

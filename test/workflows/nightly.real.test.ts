@@ -37,7 +37,7 @@ beforeAll(async () => {
   const github = {
     findNewestCommit: async () => ({ sha: HEAD }),
     fetchSource: async ({ sha }: { sha: string }) => ({ archive: sha }),
-    reportNightly: async ({ nightly }: { nightly: string }) => void reported.push(nightly),
+    reportNightly: async ({ nightly }: { nightly: { name: string } }) => void reported.push(nightly.name),
   };
   const nights = createNightActivities({ store, readSourceSha: async () => "installed" });
   harness = await WorkflowHarness.start([], { nights, github });

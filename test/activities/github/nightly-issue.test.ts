@@ -6,6 +6,7 @@ import { createGithubActivities } from "#activities/github/github-activities";
 import { openGithubApp } from "#activities/github/github-app";
 import { upsertIssue } from "#activities/github/issues";
 import type { ResultsStore } from "#activities/results/results-store";
+import { LEAST_CHANGE } from "#model/nightly";
 import { regressionIssue, type IssueText } from "#report/nightly";
 import { liveThrough } from "#test/model/nightly-fixture";
 import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
@@ -19,7 +20,7 @@ const OVER = issueAfter(18);
 /** Slower from the 10th night on, mended with the 16th. */
 function issueAfter(nightCount: number): IssueText {
   const { nights } = liveThrough(nightCount, { code: (n) => (n >= 10 && n < 16 ? 2 : 0.5) });
-  const issue = regressionIssue("paper", nights);
+  const issue = regressionIssue({ name: "paper", least: LEAST_CHANGE }, nights);
   if (issue === undefined) throw new Error("nothing was lost");
   return issue;
 }
@@ -88,6 +89,6 @@ test("the newest commit is that of the branch, or of the default one", async () 
   expect(await activities.findNewestCommit({ repository })).toEqual({ sha: "a".repeat(40) });
   expect(await activities.findNewestCommit({ repository, branch: "next" })).toEqual({ sha: "b".repeat(40) });
   const asked = github.requests.length;
-  await activities.reportNightly({ nightly: "paper", repository });
+  await activities.reportNightly({ nightly: { name: "paper", least: LEAST_CHANGE }, repository });
   expect(github.requests).toHaveLength(asked);
 });

@@ -11,6 +11,7 @@ import type { Leftover } from "#model/reaping";
 
 /**
  * Safe to repeat, and whatever is there of the run. Asks every provider of the host, since a run id does not tell whose.
+ * Another installation's run of the same id is left alone: this one was kept out by it, and has made nothing.
  * @throws {BenchError} `engine unavailable` where something is still there; worth another try.
  */
 export async function destroyNodes(
@@ -20,6 +21,8 @@ export async function destroyNodes(
 ): Promise<{ removed: number; teardownSec: number | null }> {
   const { providers, spoolDir, host } = dependencies;
   const startedMs = performance.now();
+  const fence = new HostFence(dependencies);
+  if (await fence.isAnothers(runId)) return { removed: 0, teardownSec: stepSecSince(startedMs, context) };
   const all = [...providers.values()];
   const counts = await Promise.all(all.map((provider) => provider.destroyRun(runId)));
   const left = (await Promise.all(all.map((provider) => resourcesOf(provider, { runId, host })))).flat();
@@ -28,7 +31,7 @@ export async function destroyNodes(
     throw new BenchError("engine unavailable", `still there after removal: ${names}`, { host });
   }
   await new EvidenceSpool(spoolDir).forget(runId);
-  await new HostFence(dependencies).release(runId);
+  await fence.release(runId);
   return {
     removed: counts.reduce((sum, count) => sum + count, 0),
     teardownSec: stepSecSince(startedMs, context),

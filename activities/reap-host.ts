@@ -151,9 +151,13 @@ async function removeRuns(host: ReapedHost, fates: readonly RunFate[]): Promise<
 
 /** The fence last: as long as anything is there, nobody else may begin. */
 async function removeRun(host: ReapedHost, runId: string, outcome: RunOutcome | undefined): Promise<void> {
+  const fence = new HostFence(host);
+  if (await fence.isAnothers(runId)) {
+    throw new BenchError("fenced", "another installation's run has the same id, and measures", { host: host.host });
+  }
   for (const provider of host.providers.values()) await provider.destroyRun(runId);
   if (isEvidenceUseless(outcome)) await new EvidenceSpool(host.spoolDir).forget(runId);
-  await new HostFence(host).release(runId);
+  await fence.release(runId);
 }
 
 /** Of which of the host's runs there is still something on the host itself. */

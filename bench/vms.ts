@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 import pLimit from "p-limit";
 import { note, runBench } from "#bench/support/program";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
-import { derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
+import { deriveFenceToken, derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
 import { LockFiles } from "#activities/fence/lock-files";
 import { RemoteHostGuards } from "#activities/guards/host-guards";
 import { createHostActivities } from "#activities/host-activities";
@@ -154,6 +154,7 @@ async function measureSync(provider: NodeProvider, environment: Environment, nod
       workerVerifier: (runId) => verifierOf(derivePassword(SECRET, runId)),
       peerPassword: (runId) => derivePeerPassword(SECRET, runId),
     },
+    fenceToken: (runId) => deriveFenceToken(SECRET, runId),
     spoolDir: join(dir, "spool"),
     keptLogsDir: join(dir, "logs"),
     askRunOutcome: () => Promise.resolve("unknown"),

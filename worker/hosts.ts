@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import Docker from "dockerode";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
+import { deriveFenceToken } from "#activities/database/password";
 import { LocalHostGuards, RemoteHostGuards } from "#activities/guards/host-guards";
 import type { HostGuards } from "#activities/guards/host-guards";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
@@ -46,6 +47,7 @@ export function openHosts(installation: Installation, { askRunOutcome, domain }:
       keptLogsDir: join(installation.logsDir, "runs"),
       askRunOutcome,
       domain,
+      fenceToken: (runId) => deriveFenceToken(hostSecret, runId),
       machineFence,
       currentContext: currentStepContext,
       timing: DEFAULT_TIMING,

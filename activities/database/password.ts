@@ -15,6 +15,11 @@ export function derivePeerPassword(hostSecret: string | Buffer, runId: string): 
   return createHmac("sha256", hostSecret).update(`peer/${runId}`).digest("base64url");
 }
 
+/** What marks a host as a run's. It tells nothing of the passwords, and shows on the host. 32 hex digits. */
+export function deriveFenceToken(hostSecret: string | Buffer, runId: string): string {
+  return createHmac("sha256", hostSecret).update(`fence/${runId}`).digest("hex").slice(0, 32);
+}
+
 /** SHA1(SHA1(password)) as mysql_native_password stores it: `*` and 40 upper-case hex digits. Logging in takes more. */
 export function verifierOf(password: string): string {
   const once = createHash("sha1").update(password).digest();

@@ -9,7 +9,7 @@ export interface FenceClaim {
   readonly deadlineAt: string;
   /** Whose queues keep runs on different hosts apart: those of one Temporal namespace. */
   readonly domain: string;
-  /** Of this run in this domain, whichever worker acts for it. */
+  /** Of this run on this host, whichever worker acts for it; another installation's run of the same id has another. */
   readonly token: string;
   /** Content digest of the run's node image. */
   readonly imageDigest: string;

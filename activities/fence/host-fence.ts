@@ -1,6 +1,5 @@
 /** All marks of one host together: a run acts on the host only while every one of them is its own. */
 
-import { createHash } from "node:crypto";
 import { isInTheWay } from "#activities/fence/fence-mark";
 import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
 import { providerKeyOf } from "#activities/providers/provider";
@@ -15,6 +14,8 @@ export interface FencedHost {
   readonly providers: ReadonlyMap<string, NodeProvider>;
   /** See `FenceClaim`. */
   readonly domain: string;
+  /** Of a run on this host, the same for all who have the host's secret, whatever becomes of Temporal's data. */
+  readonly fenceToken: (runId: string) => string;
   readonly machineFence: FenceMark;
 }
 
@@ -80,6 +81,15 @@ export class HostFence {
       .map(({ runId }) => runId);
   }
 
+  /** Whether an installation with another secret measures a run of the same id here: then its nodes are not ours. */
+  async isAnothers(runId: string): Promise<boolean> {
+    const token = this.#host.fenceToken(runId);
+    const now = new Date();
+    return (await this.list()).some(
+      (holder) => holder.runId === runId && holder.token !== token && !isPastDeadline(holder.deadlineAt, now),
+    );
+  }
+
   /** The last thing a run does to a host. */
   async release(runId: string): Promise<void> {
     for (const mark of this.#marks()) await mark.release(runId);
@@ -120,9 +130,8 @@ export class HostFence {
   }
 
   #claimOf({ runId, environment }: RunSpec, deadlineAt: string): FenceClaim {
-    const { host, domain } = this.#host;
-    const token = createHash("sha256").update(`${domain}\n${runId}`).digest("hex").slice(0, 32);
-    return { runId, host, deadlineAt, domain, token, imageDigest: environment.imageDigest };
+    const { host, domain, fenceToken } = this.#host;
+    return { runId, host, deadlineAt, domain, token: fenceToken(runId), imageDigest: environment.imageDigest };
   }
 }
 

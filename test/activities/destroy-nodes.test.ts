@@ -35,3 +35,19 @@ test("another run's nodes stay", async () => {
   expect((await host.provider.listLabelled()).every(({ runId }) => runId === other.runId)).toBe(true);
   expect(host.provider.host.nodes.size).toBe(2);
 });
+
+test("another installation's run of the same id keeps its nodes and the host, from teardown and reaper alike", async () => {
+  using host = new HostHarness();
+  await host.provision(run);
+  host.fenceToken = (runId) => `another-${runId}`;
+  expect(await host.activities.destroyNodes({ runId: run.runId })).toMatchObject({ removed: 0 });
+  host.outcomes.set(run.runId, "ended");
+  const failure = await failureOf(host.activities.reapHost({ host: "here" }));
+  expect(failure.message).toContain("another installation's run has the same id");
+  expect(host.provider.host.nodes.size).toBe(run.point.nodes);
+  host.fenceToken = (runId) => `token-of-${runId}`;
+  expect(await host.activities.destroyNodes({ runId: run.runId })).toMatchObject({
+    removed: expect.any(Number) as number,
+  });
+  expect(host.provider.host.nodes.size).toBe(0);
+});

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
-import { derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
+import { deriveFenceToken, derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
 import { EvidenceSpool } from "#activities/evidence";
 import { LocalHostGuards } from "#activities/guards/host-guards";
 import { LockFiles } from "#activities/fence/lock-files";
@@ -39,6 +39,7 @@ beforeAll(() => {
     keptLogsDir: dir.join("logs"),
     askRunOutcome: () => Promise.resolve("unknown"),
     domain: "test",
+    fenceToken: (runId) => deriveFenceToken(hostSecret, runId),
     machineFence: new LockFiles(dir.join("locks")),
     currentContext: () => ({
       signal: new AbortController().signal,

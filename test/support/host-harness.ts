@@ -27,6 +27,8 @@ export class HostHarness implements Disposable {
   readonly cancellation = new AbortController();
   scheduledAtMs = Date.now();
   attempt = 1;
+  /** Another one is another installation's, with a secret of its own. */
+  fenceToken = (runId: string): string => `token-of-${runId}`;
   readonly dependencies: HostDependencies;
   readonly activities: HostActivities;
 
@@ -42,6 +44,7 @@ export class HostHarness implements Disposable {
       keptLogsDir: join(this.dir, "logs"),
       askRunOutcome: (runId) => Promise.resolve(this.outcomes.get(runId) ?? "unknown"),
       domain: "test",
+      fenceToken: (runId) => this.fenceToken(runId),
       machineFence: new LockFiles(join(this.dir, "locks")),
       currentContext: () => this.#context(),
       timing: {

@@ -22,6 +22,7 @@ function fenceOf(dir: string, domain: string, presentRunIds: readonly string[]):
   return new HostFence({
     host: "here",
     domain,
+    fenceToken: (runId) => `${domain}-${runId}`,
     providers: new Map([["process", provider]]),
     machineFence: new LockFiles(dir),
   });

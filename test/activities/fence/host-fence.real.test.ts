@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
-import { derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
+import { deriveFenceToken, derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
 import { LockFiles } from "#activities/fence/lock-files";
 import { RemoteHostGuards } from "#activities/guards/host-guards";
 import { createHostActivities } from "#activities/host-activities";
@@ -31,6 +31,7 @@ class Installation {
     this.activities = createHostActivities({
       host: this.host,
       domain: this.host,
+      fenceToken: (runId) => deriveFenceToken(`${secret}${this.host}`, runId),
       providers: new Map([["docker", this.provider]]),
       machineFence: new LockFiles(dir.join(this.host)),
       openDatabase: openMysqlNodeDatabase(secret),

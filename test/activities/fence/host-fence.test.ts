@@ -30,7 +30,9 @@ class Machine implements Disposable {
     const engineFence = new FakeEngineFence(this.dir.join("engine"));
     const provider = Object.assign(new FakeProvider({ host: this.#engine, hostId: host }), { fence: engineFence });
     const machineFence = new LockFiles(this.dir.join("machine"));
-    return { host, domain, machineFence, engineFence, provider, providers: new Map([["docker", provider]]) };
+    const fenceToken = (runId: string) => `${domain}-${runId}`;
+    const providers = new Map([["docker", provider]]);
+    return { host, domain, fenceToken, machineFence, engineFence, provider, providers };
   }
 
   /** As if the worker that took the machine had been killed. */

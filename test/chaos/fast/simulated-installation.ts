@@ -207,6 +207,7 @@ export class SimulatedInstallation {
       keptLogsDir: `${home}/logs`,
       askRunOutcome: askTemporalForRun(this.#client()),
       domain: this.name,
+      fenceToken: (runId) => `${this.name}-${id}-${runId}`,
       machineFence: new LockFiles(`/${process.machine}/locks`),
       currentContext: () => jobNow().context,
       timing: TIMING,

@@ -11,6 +11,9 @@ export interface RepositoryRef {
   readonly name: string;
 }
 
+/** As GitHub writes it. */
+export const fullNameOf = ({ owner, name }: RepositoryRef): string => `${owner}/${name}`;
+
 export interface PullRequestRef {
   readonly repository: RepositoryRef;
   readonly number: number;
@@ -83,8 +86,8 @@ export function withArms(spec: Spec, images: Readonly<Partial<Record<Arm["name"]
   const environments = spec.environments.flatMap((environment) =>
     arms.map(([arm, ofArm]) => {
       const image = typeof ofArm === "string" ? ofArm : ofArm[environment.name];
-      const name = armEnvironment(environment.name, arm);
-      return image === undefined ? { ...environment, name } : { ...environment, name, image };
+      const named = { name: armEnvironment(environment.name, arm) };
+      return Object.assign({}, environment, named, image === undefined ? {} : { image });
     }),
   );
   return { ...spec, environments };
@@ -98,15 +101,18 @@ export function rowsOfArm(rows: readonly RunRow[], arm: Arm["name"]): RunRow[] {
     .map((row) => Object.assign({}, row, { environment: row.environment.slice(0, -suffix.length) }));
 }
 
-/** The commits a run measures: the head alone, or interleaved with what it is held against. */
-export function armsOf({ versus }: Pick<RunCommand, "versus">, headSha: string, mergeBaseSha: string): Arm[] {
+/**
+ * The commits a run measures: the head alone, or interleaved with what it is held against.
+ * @param baseSha - Of the merge base; with `vs=nightly` of the newest night.
+ */
+export function armsOf({ versus }: Pick<RunCommand, "versus">, headSha: string, baseSha: string): Arm[] {
   const head = { name: "head", sha: headSha } as const;
   switch (versus.kind) {
     case "none":
-    case "nightly":
       return [head];
     case "base":
-      return [{ name: "base", sha: mergeBaseSha }, head];
+    case "nightly":
+      return [{ name: "base", sha: baseSha }, head];
     case "sha":
       return [{ name: "base", sha: versus.sha }, head];
   }

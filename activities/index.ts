@@ -127,8 +127,12 @@ export interface StoreActivities {
 
 /** Polled on `store`, too: what is kept of nights, and what follows from it. `createNightActivities`. */
 export interface NightActivities {
-  /** Begins the night's record, or corrects its commit; absent, it is the installed version's, which it answers. */
-  openNight(input: { nightly: string; date: string; sourceSha?: string }): Promise<{ sourceSha: string }>;
+  /** Begins the night's record, or adds its commit; without one it is the installed version's, which it answers. */
+  openNight(input: {
+    nightly: string;
+    date: string;
+    commit?: { repository: RepositoryRef; sha: string };
+  }): Promise<{ sourceSha: string }>;
 
   /** The night came to nothing. */
   failNight(input: { nightly: string; date: string; status: "FAILED" | "CANCELLED"; reason: string }): Promise<void>;

@@ -15,7 +15,7 @@ import {
   undecidedVerdict,
   type NightVerdict,
 } from "#model/nightly-verdict";
-import { rowsOfArm } from "#model/pull-request";
+import { fullNameOf, rowsOfArm } from "#model/pull-request";
 
 export interface NightDependencies {
   readonly store: ResultsStore;
@@ -25,12 +25,13 @@ export interface NightDependencies {
 
 export function createNightActivities({ store, readSourceSha }: NightDependencies): NightActivities {
   return {
-    openNight: ({ nightly, date, sourceSha }) =>
+    openNight: ({ nightly, date, commit }) =>
       inBoundary(async () => {
-        const known = findNight(store, nightly, date);
-        const commit = sourceSha ?? (await readSourceSha());
-        store.saveNight({ ...(known ?? newNight(nightly, date)), sourceSha: commit, status: "OPEN" });
-        return { sourceSha: commit };
+        const night = { ...(findNight(store, nightly, date) ?? newNight(nightly, date)), status: "OPEN" } as const;
+        const sourceSha = commit?.sha ?? (await readSourceSha());
+        const repository = commit && fullNameOf(commit.repository);
+        store.saveNight({ ...night, sourceSha, ...(repository !== undefined && { repository }) });
+        return { sourceSha };
       }),
 
     failNight: ({ nightly, date, status, reason }) =>

@@ -14,6 +14,8 @@ export interface Night {
   /** `YYYY-MM-DD`, in the nightly's time zone; one night each. */
   readonly date: string;
   readonly sweepId: string;
+  /** Whose commit it is, as `owner/name`; absent where the installed version was measured. */
+  readonly repository?: string;
   /** Commit that was measured, or "" where none is known. */
   readonly sourceSha: string;
   readonly status: "OPEN" | "DONE" | "FAILED" | "CANCELLED";

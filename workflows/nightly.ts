@@ -91,7 +91,7 @@ async function measureNight({ nightly, date }: NightInput): Promise<{ sourceSha:
     repository,
     ...(branch !== undefined && { branch }),
   });
-  await nightActivities.openNight({ nightly: name, date, sourceSha: sha });
+  await nightActivities.openNight({ nightly: name, date, commit: { repository, sha } });
   const images = await buildImages(nightly, sha);
   const environments = nightly.spec.environments.map((environment) => {
     const image = images[environment.name];

@@ -13,7 +13,14 @@ import { readNights } from "#activities/results/nights";
 import type { ResultsStore } from "#activities/results/results-store";
 import { withHeartbeats } from "#activities/step";
 import { BenchError } from "#model/errors";
-import { armsOf, armEnvironment, type PullRequestRef, type SweepOnPullRequest } from "#model/pull-request";
+import {
+  armsOf,
+  armEnvironment,
+  fullNameOf,
+  type PullRequestRef,
+  type RepositoryRef,
+  type SweepOnPullRequest,
+} from "#model/pull-request";
 import type { Spec } from "#model/spec";
 import { regressionIssue } from "#report/nightly";
 import { prepareComparison, type ComparisonReport } from "#report/comparison";
@@ -107,7 +114,9 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
         if (pull.head.sha !== request.headSha) return { movedTo: pull.head.sha };
         const basehead = `${pull.base.sha}...${request.headSha}`;
         const { data: compared } = await rest.repos.compareCommitsWithBasehead({ ...place, basehead });
-        return { arms: armsOf(command, request.headSha, compared.merge_base_commit.sha) };
+        const isNightly = command.versus.kind === "nightly";
+        const baseSha = isNightly ? newestNightCommit(store, repository) : compared.merge_base_commit.sha;
+        return { arms: armsOf(command, request.headSha, baseSha) };
       }),
 
     fetchSource: ({ repository, sha }) =>
@@ -132,6 +141,15 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
     followSweep: (input) => beating(() => followSweep(input)),
     concludeSweep: (input) => beating(() => concludeSweep(input)),
   };
+}
+
+/** @throws {BenchError} Where no night has measured this repository. */
+function newestNightCommit(store: ResultsStore, repository: RepositoryRef): string {
+  const nights = store.listNightlies().flatMap((nightly) => store.listNights(nightly));
+  const own = nights.filter((night) => night.status === "DONE" && night.repository === fullNameOf(repository));
+  const newest = own.toSorted((a, b) => (a.date < b.date ? -1 : 1)).at(-1);
+  if (newest !== undefined) return newest.sourceSha;
+  throw new BenchError("image", `no night has measured ${fullNameOf(repository)} yet: compare with vs=base`);
 }
 
 const statusKey = ({ sweepId }: SweepOnPullRequest): string => `status:${sweepId}`;

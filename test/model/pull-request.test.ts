@@ -30,7 +30,7 @@ test.each([
   [{ kind: "base" } as const, ["base", "head"], [BASE, HEAD]],
   [{ kind: "sha", sha: OTHER } as const, ["base", "head"], [OTHER, HEAD]],
   [{ kind: "none" } as const, ["head"], [HEAD]],
-  [{ kind: "nightly" } as const, ["head"], [HEAD]],
+  [{ kind: "nightly" } as const, ["base", "head"], [BASE, HEAD]],
 ])("against %j it measures %j", (versus, names, shas) => {
   const arms = armsOf({ versus }, HEAD, BASE);
   expect(arms.map(({ name }) => name)).toEqual(names);

@@ -1,12 +1,14 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { Client } from "@temporalio/client";
 import { Octokit } from "octokit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createGithubActivities } from "#activities/github/github-activities";
 import { openGithubApp } from "#activities/github/github-app";
 import { upsertIssue } from "#activities/github/issues";
 import type { ResultsStore } from "#activities/results/results-store";
+import { parseComment, type RunCommand } from "#model/comment-command";
 import { LEAST_CHANGE } from "#model/nightly";
+import type { Night } from "#model/nightly-history";
 import { regressionIssue, type IssueText } from "#report/nightly";
 import { liveThrough } from "#test/model/nightly-fixture";
 import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
@@ -80,15 +82,53 @@ test("another regression is another issue", async () => {
   expect(github.issues).toHaveLength(2);
 });
 
+function activitiesOver(store: Partial<ResultsStore>) {
+  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
+  return createGithubActivities({ app, client: {} as Client, store: store as ResultsStore, currentContext });
+}
+
 test("the newest commit is that of the branch, or of the default one", async () => {
   github.newest.set("", "a".repeat(40)).set("next", "b".repeat(40));
-  const store = { listNights: () => [] } as unknown as ResultsStore;
-  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
-  const activities = createGithubActivities({ app, client: {} as Client, store, currentContext });
+  const activities = activitiesOver({ listNights: () => [] });
   const { repository } = github;
   expect(await activities.findNewestCommit({ repository })).toEqual({ sha: "a".repeat(40) });
   expect(await activities.findNewestCommit({ repository, branch: "next" })).toEqual({ sha: "b".repeat(40) });
   const asked = github.requests.length;
   await activities.reportNightly({ nightly: { name: "paper", least: LEAST_CHANGE }, repository });
   expect(github.requests).toHaveLength(asked);
+});
+
+describe("vs=nightly", () => {
+  const HEAD = "e".repeat(40);
+  const night = {
+    nightly: "paper",
+    date: "2026-11-02",
+    sweepId: "n",
+    sourceSha: "c".repeat(40),
+    status: "DONE",
+  } as const;
+  const ofOurs = { ...night, repository: "octo/mesh" };
+  const command = parseComment("/bench run quick vs=nightly") as RunCommand;
+
+  async function pin(nights: readonly Night[]) {
+    github.pulls.set(7, { number: 7, headSha: HEAD, baseSha: HEAD, mergeBaseSha: HEAD });
+    const pullRequest = { repository: github.repository, number: 7 };
+    const request = { pullRequest, commentId: 1, author: "ada", headSha: HEAD };
+    const activities = activitiesOver({ listNightlies: () => ["paper"], listNights: () => [...nights] });
+    return activities.pinCommits({ request, command });
+  }
+
+  test("holds the head against the commit of the newest night of the repository", async () => {
+    const failed = { ...ofOurs, date: "2026-11-03", sourceSha: "d".repeat(40), status: "FAILED" } as const;
+    const { arms } = await pin([{ ...ofOurs, date: "2026-11-01", sourceSha: "b".repeat(40) }, ofOurs, failed]);
+    expect(arms).toEqual([
+      { name: "base", sha: night.sourceSha },
+      { name: "head", sha: HEAD },
+    ]);
+  });
+
+  test("is refused where no night has measured it", async () => {
+    const elsewhere = { ...night, repository: "octo/other" };
+    await expect(pin([elsewhere, night])).rejects.toThrow("no night has measured octo/mesh yet");
+  });
 });

@@ -14,7 +14,7 @@ import type { RunRow } from "#model/result-row";
 import { median } from "#model/statistics";
 
 /** What is compared; of each, less is better. */
-export const COMPARED_COLUMNS = [
+const COMPARED_COLUMNS = [
   "deviation_pct",
   "lateness_remote_p99_ms",
   "lateness_local_p99_ms",

@@ -39,14 +39,14 @@ const SAME_CHANGE_NIGHTS = 2;
 /** What was chance once may be real; what was chance twice is left alone. */
 const CHANCES = 2;
 
-export interface NightRef {
+interface NightRef {
   readonly date: string;
   /** Commit, or "" where none is known. */
   readonly sourceSha: string;
 }
 
 /** A lasting change in one series. */
-export interface Suspicion {
+interface Suspicion {
   readonly series: Series;
   readonly change: "worse" | "better";
   /** Medians over the nights on its two sides, in the column's unit. */

@@ -60,6 +60,5 @@ export const nightSweepId = (name: string, date: string): string => `nightly-${n
 /** Of what is measured again when a change is suspected. */
 export const confirmationSweepId = (name: string, date: string): string => `nightly-${name}-${date}-again`;
 
-/** Wire names, as the workflows export them. */
+/** The wire name, as the workflow is exported. */
 export const NIGHTLY_FIRED_WORKFLOW = "nightlyFiredWorkflow";
-export const NIGHTLY_WORKFLOW = "nightlyWorkflow";

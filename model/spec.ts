@@ -21,7 +21,7 @@ export type Client = (typeof CLIENTS)[number];
 export type Release = (typeof RELEASES)[number];
 export type Resolve = (typeof RESOLVES)[number];
 export type Phasing = (typeof PHASINGS)[number];
-export type Kernel = (typeof KERNELS)[number];
+type Kernel = (typeof KERNELS)[number];
 export type Order = (typeof ORDERS)[number];
 
 /** What really separates the nodes of a run; `tcg` and `simulated` never support a conclusion about VMs. */

@@ -18,7 +18,7 @@ export interface ScheduledNightly {
   readonly createdAt: Date;
 }
 
-export function scheduleOptionsOf(nightly: Nightly): ScheduleOptions {
+function scheduleOptionsOf(nightly: Nightly): ScheduleOptions {
   const { name, calendar, catchUpSec } = nightly;
   return {
     scheduleId: nightlyScheduleId(name),

@@ -9,7 +9,7 @@ import type { PreparedEnvironment } from "#model/run";
 import { samplePlan } from "#test/support/sample-plan";
 import { sampleRun } from "#test/support/sample-run";
 
-export const REPETITIONS = 6;
+const REPETITIONS = 6;
 
 export const sampleNightly = (rest: Partial<Nightly> = {}): Nightly => ({
   name: "sample",
@@ -29,14 +29,14 @@ export const shaOf = (n: number): string => n.toString(16).padStart(40, "0");
 
 export const imageOf = (sha: string): string => `sha256:${sha.padStart(64, "0")}`;
 
-export const environmentOf = (sha: string, facts: Record<string, string> = {}): PreparedEnvironment => ({
+const environmentOf = (sha: string, facts: Record<string, string> = {}): PreparedEnvironment => ({
   ...sampleRun().environment,
   imageDigest: imageOf(sha),
   facts: { kernel: "6.1", image: sha, ...facts },
 });
 
 /** Repetitions around a deviation, as far apart as real ones: the same for the same arguments. */
-export function runsAround(deviationPct: number, sweepId: string): RunRow[] {
+function runsAround(deviationPct: number, sweepId: string): RunRow[] {
   return Array.from({ length: REPETITIONS }, (_, i) => {
     const run = sampleRun({ runId: `${sweepId}-p1-r${i + 1}-a1`, sweepId, repetition: i + 1 });
     const planned = rowOfUnfinishedRun({ run, startedAt: "", failure: { kind: "bug", message: "" } });

@@ -36,7 +36,7 @@ export interface MeasuredNight extends Night {
   readonly points: readonly MeasuredPoint[];
 }
 
-interface MeasuredPoint {
+export interface MeasuredPoint {
   readonly factors: PointFactors;
   /** Absent where no run has a figure. */
   readonly medians: Readonly<Partial<Record<NightlyColumn, number>>>;

@@ -8,6 +8,7 @@ import {
   valueOn,
   valuesOf,
   type MeasuredNight,
+  type MeasuredPoint,
   type PointFactors,
   type Series,
 } from "#model/nightly-history";
@@ -174,7 +175,10 @@ function bracketOf(regressions: readonly Regression[]): string {
 function notesOf({ nights, missed }: NightlyView): string[] {
   const era = currentEra(nights);
   const failed = nights.filter(({ status }) => status === "FAILED" || status === "CANCELLED").slice(-NIGHTS_SHOWN);
-  const underWay = nights.filter(({ status }) => status === "OPEN");
+  const open = nights.filter(({ status }) => status === "OPEN");
+  const empty = nights
+    .filter(({ status, points }) => status === "DONE" && points.every(hasNoFigure))
+    .slice(-NIGHTS_SHOWN);
   const undecided = nights.findLast(({ verdict }) => verdict !== undefined)?.verdict?.undecided;
   return [
     ...(era.because.length === 0
@@ -182,7 +186,12 @@ function notesOf({ nights, missed }: NightlyView): string[] {
       : [`compared since ${era.nights[0]?.date}: the environment changed (${era.because.map(printable).join("; ")})`]),
     ...(missed.length === 0 ? [] : [`missed: ${missed.slice(-NIGHTS_SHOWN).join(", ")}`]),
     ...failed.map(({ date, status, reason }) => `${status.toLowerCase()}: ${date}, ${printable(reason ?? "")}`),
-    ...underWay.map(({ date, sweepId }) => `under way: ${date}, meshbench watch ${sweepId}`),
+    ...empty.map(({ date, sweepId }) => `no figures: ${date}, meshbench report ${sweepId}`),
+    ...open.map(({ date, sweepId }) =>
+      date === nights.at(-1)?.date
+        ? `under way: ${date}, meshbench watch ${sweepId}`
+        : `broke off: ${date}, its workflow ended without a word`,
+    ),
     ...isolationNotes(nights).map(printable),
     ...(undecided === undefined ? [] : [`a change is suspected and could not be confirmed: ${printable(undecided)}`]),
   ];
@@ -196,6 +205,8 @@ function isolationNotes(nights: readonly MeasuredNight[]): string[] {
     .filter(([, isolation]) => saysNothingAboutVms(isolation))
     .map(([fact, isolation]) => isolationRemark(fact.slice(0, -ISOLATION.length), isolation));
 }
+
+const hasNoFigure = ({ medians }: MeasuredPoint): boolean => Object.keys(medians).length === 0;
 
 /** For scripts: the same as `formatNightly` shows, with every figure. */
 export function nightlyDocument({ name, schedule, nextAt, isPaused, nights, missed }: NightlyView): object {

@@ -41,6 +41,19 @@ describe("the trend", () => {
     expect(text).toContain(`under way: ${dateOf(17)}, meshbench watch nightly-paper-x`);
   });
 
+  test("does not call a night calm that measured nothing, nor one under way that was terminated", () => {
+    const [first, second, third, ...rest] = regressed;
+    const empty = {
+      ...second!,
+      points: second!.points.map(({ factors }) => ({ factors, medians: {} })),
+      sweepId: "nothing",
+    };
+    const nights = [first!, empty, { ...third!, status: "OPEN" } as const, ...rest];
+    const text = formatNightly({ ...view, nights });
+    expect(text).toContain(`no figures: ${dateOf(2)}, meshbench report nothing`);
+    expect(text).toContain(`broke off: ${dateOf(3)}, its workflow ended without a word`);
+  });
+
   test("says since when nights are compared, and what of the environment changed then", () => {
     const { nights } = liveThrough(12, { code: () => 0.5, facts: newKernel });
     expect(formatNightly({ ...view, nights })).toContain(

@@ -17,6 +17,7 @@ import { rowOfUnfinishedRun } from "#model/run-row";
 import type { PreparedEnvironment } from "#model/run";
 import type { nightlyWorkflow } from "#workflows/nightly";
 import { sampleNightly } from "#test/model/nightly-fixture";
+import { recordHistory } from "#test/support/recorded-histories";
 import { sampleEnvironment, samplePlan } from "#test/support/sample-plan";
 import { sampleRun } from "#test/support/sample-run";
 import { TempDir } from "#test/support/temp-dir";
@@ -138,7 +139,9 @@ describe.concurrent("a night", () => {
     foretell(host, nightSweepId("slower", "2026-03-12"), [2]);
     const again = confirmationSweepId("slower", "2026-03-12");
     foretell(host, again, [0.5, 2]);
-    await (await startNight(nightly, "2026-03-12")).result();
+    const handle = await startNight(nightly, "2026-03-12");
+    await handle.result();
+    await recordHistory(handle, "nightly-confirmed");
     const order = host.callsOf("provisionNodes").filter((runId) => runId.startsWith(again));
     expect(order.slice(0, 2).sort()).toEqual([`${again}-p1-r1-a1`, `${again}-p2-r1-a1`]);
     expect(nightOf("slower", "2026-03-12")?.verdict).toMatchObject({

@@ -26,6 +26,7 @@ const RECORDED_OF_0_1_0 = [
   "benchmark-run-failed",
   "host-queue",
   "host-queue-continued",
+  "nightly-confirmed",
   "sweep-cancelled",
   "sweep-continued",
   "sweep-paused",

@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { ensureActionlint } from "#infra/actionlint/tool";
+import { ensureGoTool } from "#infra/go-tools/tool";
 import { runScript } from "#infra/console/script";
 import { Steps } from "#infra/console/steps";
 import { EXIT } from "#model/errors";
@@ -13,7 +13,7 @@ import { locateInstallation } from "#worker/installation";
 const ALONE = ["-shellcheck=", "-pyflakes="];
 
 await runScript(async () => {
-  const actionlint = await ensureActionlint(locateInstallation(), new Steps());
+  const actionlint = await ensureGoTool("actionlint", locateInstallation(), new Steps());
   const cwd = join(import.meta.dirname, "..");
   return spawnSync(actionlint, [...ALONE, ...process.argv.slice(2)], { cwd, stdio: "inherit" }).status ?? EXIT.error;
 });

@@ -7,6 +7,7 @@ import { EsxiProvider } from "#activities/providers/esxi";
 import type { GovcOptions } from "#govc-wrapper";
 import { InputError } from "#model/errors";
 import type { EsxiSettings } from "#worker/esxi-settings";
+import { ensureGovcStateDir } from "#worker/govc-state";
 import { govcOfSetUp } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 import { readPrivateFile } from "#worker/private-file";
@@ -21,6 +22,7 @@ export function openEsxiProvider(hostId: string, settings: EsxiSettings, install
     username,
     password: readPassword(hostId, settings, installation),
     govc: locateGovc(installation),
+    stateParent: ensureGovcStateDir(installation.home),
     ...(tls && { tls }),
     ...(datacenter !== undefined && { datacenter }),
   };

@@ -6,10 +6,13 @@ import type { Socket } from "node:dgram";
 import { once } from "node:events";
 
 const PORT = 53;
-/** QR, RD, RA and "no such name". */
-const NO_SUCH_NAME = 0x8183;
+/**
+ * QR, RD, RA and "server failure": whoever asks goes on to the next resolver, whether this answer or its own time limit of
+ * 5 s comes first. After "no such name" it would have asked nobody else.
+ */
+const SERVER_FAILURE = 0x8182;
 
-/** `null`: never. Whatever is asked, there is no such name. */
+/** `null`: never. Whatever is asked, it only says that it failed. */
 type AnswerAfterMs = number | null;
 
 export class StubResolver implements AsyncDisposable {
@@ -44,9 +47,9 @@ export class StubResolver implements AsyncDisposable {
   }
 }
 
-/** The question itself, with a header that says that there is no such name. */
+/** The question itself, with a header that says that it cannot be answered. */
 function refusalOf(query: Buffer): Buffer {
   const answer = Buffer.from(query);
-  answer.writeUInt16BE(NO_SUCH_NAME, 2);
+  answer.writeUInt16BE(SERVER_FAILURE, 2);
   return answer;
 }

@@ -5,7 +5,7 @@
 # usage: node-keeper.sh keep NODE FOLDER KEEPER_GROUPS NODE_GROUPS COMMAND…
 #   as root, with the node's environment. In FOLDER, where COMMAND runs, it writes `log`, `keeper` (itself, as /proc has it)
 #   and, when all is over, `exit`. Groups are folders of control groups, separated by colons. NODE is here to be found in
-#   the process list.
+#   the process list. Ends with status 75 at once where FOLDER has a keeper already.
 # usage: node-keeper.sh begin FOLDER COMMAND…
 #   becomes COMMAND, which is the node; writes `init` (the same of the node) before.
 set -u
@@ -17,9 +17,11 @@ readonly OPEN_FILES=16384
 keep() {
   local folder=$2 keeper_groups=$3 node_groups=$4 logger status
   cd "$folder" || exit
-  # One keeper at a time, and only one ever: what has run once is not started again.
+  # One keeper at a time.
   exec 9>lock
-  flock --nonblock 9 && [[ ! -e init ]] || exit 0
+  flock --nonblock 9 || exit 75
+  # What has run once is not started again.
+  [[ ! -e init ]] || exit 0
   # The worker's own limits are not the node's, and the end of its unit is not the node's end.
   # Where this machine is a container itself it may not leave them.
   join_groups "$keeper_groups" || echo "keeper: stays in the worker's control groups" >&2

@@ -13,6 +13,8 @@ import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
 
 const KEEPER = join(import.meta.dirname, "node-keeper.sh");
+/** How a keeper ends where another one has the folder. */
+const HAS_KEEPER = 75;
 const POLL_MS = 5;
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 15_000;
@@ -38,27 +40,30 @@ export async function startKeeper(
   hasBegun: (init: ProcessIdentity) => Promise<boolean>,
 ): Promise<void> {
   const { folder, node } = kept;
-  const keeper = spawnKeeper(kept);
-  const ended = once(keeper, "exit").then(() => true);
   const limit = AbortSignal.timeout(START_LIMIT_MS);
+  let ended = spawnKeeper(kept);
   for (;;) {
-    const hasEnded = await Promise.race([ended, sleep(POLL_MS, limit)]).catch((error: unknown) => {
+    const status = await Promise.race([ended, sleep(POLL_MS, limit)]).catch((error: unknown) => {
       throw new BenchError("node failed", "it did not begin in time", { node }, { cause: error });
     });
     const init = await readIdentity(folder, "init");
     if (init && (await hasBegun(init))) return;
-    // Another worker's keeper may have been faster: the node is its own then, and begins.
     const other = await readIdentity(folder, "keeper");
-    if (hasEnded && !(other && isAlive(other))) {
+    // Another worker's keeper was faster: the node is its own, and begins.
+    if (status === undefined || (other && isAlive(other))) continue;
+    if (status !== HAS_KEEPER) {
       throw new BenchError("node failed", `it did not begin: ${(await readLog(folder)).trim()}`, { node });
     }
+    // That one has yet to write down that it is there, or died before: then the next one takes its place.
+    ended = spawnKeeper(kept);
   }
 }
 
 /** Begins the part of a kept command that is the node: what comes before it is not. */
 export const becomingNode = ({ path }: NodeFolder): string[] => [KEEPER, "begin", path];
 
-function spawnKeeper({ folder, env, cgroups, command }: KeptCommand) {
+/** @returns How it ends; `null` where a signal ended it. */
+async function spawnKeeper({ folder, env, cgroups, command }: KeptCommand): Promise<number | null> {
   const output = openSync(startLogOf(folder), "a", 0o600);
   const groups = [cgroups.roots, cgroups.foldersOf(folder.name)].map((folders) => folders.join(":"));
   const keeper = spawn(KEEPER, ["keep", folder.name, folder.path, ...groups, ...command], {
@@ -68,7 +73,8 @@ function spawnKeeper({ folder, env, cgroups, command }: KeptCommand) {
   });
   closeSync(output);
   keeper.unref();
-  return keeper;
+  const [status] = (await once(keeper, "exit")) as [number | null];
+  return status;
 }
 
 /** Whether the node runs, or is about to. */

@@ -7,9 +7,8 @@
  *   Identify Software Performance Regressions in a Continuous Integration System", ICPE '20
  */
 
-import { uniformInt } from "pure-rand/distribution/uniformInt";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
-import { seededGenerator } from "#model/seeded-generator";
+import { seededGenerator, shuffled } from "#model/seeded-generator";
 
 /** A multiple of twenty less one, so that p = 0.05 can be met exactly. */
 const PERMUTATIONS = 399;
@@ -84,8 +83,8 @@ function permutationP(
   let asExtreme = 1; // the series itself is one of its permutations
   const most = significance * (PERMUTATIONS + 1);
   for (let i = 0; i < PERMUTATIONS && asExtreme <= most; i++) {
-    const shuffled = segments.map(({ start, values }) => ({ start, values: shuffle(values, random) }));
-    if ((likeliest(shuffled, segmentLeast)?.q ?? 0) >= q) asExtreme++;
+    const permuted = segments.map(({ start, values }) => ({ start, values: shuffled(values, random) }));
+    if ((likeliest(permuted, segmentLeast)?.q ?? 0) >= q) asExtreme++;
   }
   return asExtreme / (PERMUTATIONS + 1);
 }
@@ -122,13 +121,4 @@ function distanceSums(values: readonly number[]) {
   );
   return (top: number, bottom: number, left: number, right: number): number =>
     at(bottom, right) - at(top, right) - at(bottom, left) + at(top, left);
-}
-
-function shuffle(values: readonly number[], random: RandomGenerator): number[] {
-  const result = [...values];
-  for (let last = result.length - 1; last > 0; last--) {
-    const other = uniformInt(random, 0, last);
-    [result[last], result[other]] = [result[other] as number, result[last] as number];
-  }
-  return result;
 }

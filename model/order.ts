@@ -6,10 +6,8 @@
  * @see Montgomery, "Design and Analysis of Experiments", chapter 4
  */
 
-import { uniformInt } from "pure-rand/distribution/uniformInt";
-import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 import type { PlannedRun } from "#model/plan";
-import { seededGenerator } from "#model/seeded-generator";
+import { seededGenerator, shuffled } from "#model/seeded-generator";
 import type { Order } from "#model/spec";
 
 export interface OrderRequest {
@@ -27,14 +25,4 @@ export function orderRuns({ points, repetitions, order, seed }: OrderRequest): P
   if (order === "declared") return points.flatMap((point) => blocks.map((repetition) => ({ point, repetition })));
   const random = seededGenerator(seed);
   return blocks.flatMap((repetition) => shuffled(points, random).map((point) => ({ point, repetition })));
-}
-
-/** Fisher and Yates, Durstenfeld's form. */
-function shuffled<Item>(items: readonly Item[], random: RandomGenerator): Item[] {
-  const result = [...items];
-  for (let last = result.length - 1; last > 0; last--) {
-    const other = uniformInt(random, 0, last);
-    [result[last], result[other]] = [result[other] as Item, result[last] as Item];
-  }
-  return result;
 }

@@ -5,11 +5,10 @@ import { buffer } from "node:stream/consumers";
 import { createGunzip, gzipSync } from "node:zlib";
 import type { Octokit } from "octokit";
 import { extract, pack } from "tar-stream";
+import { IMAGE_FOLDERS } from "#activities/image/node-image";
 import { BenchError } from "#model/errors";
 import type { RepositoryRef } from "#model/pull-request";
 
-/** Folders of the checkout that the image is built from. */
-const IMAGE_FOLDERS = ["node/", "model/", "infra/node-image/"];
 /** Far above what we have; an archive of a hostile commit ends here. */
 const FILE_LARGEST = 2 ** 20;
 const FILES_MOST = 500;
@@ -37,7 +36,7 @@ async function keepImageFiles(tarball: Readable): Promise<Buffer> {
   for await (const entry of tarball.pipe(createGunzip()).pipe(extract())) {
     const { name, type, size } = entry.header;
     const path = name.split("/").slice(1).join("/");
-    const isWanted = type === "file" && IMAGE_FOLDERS.some((folder) => path.startsWith(folder));
+    const isWanted = type === "file" && IMAGE_FOLDERS.some((folder) => path.startsWith(`${folder}/`));
     if (!isWanted || path.split("/").includes("..")) {
       entry.resume();
       continue;

@@ -41,6 +41,9 @@ export const ROOTFS_RECIPE = [
 /** What lies on top of it; a change takes seconds. */
 const TOP_RECIPE = ["init.sh", "vm-config.sh", "layers.ts"] as const;
 
+/** Of a checkout, with `/` on every system: all that an image is built from lies in them. */
+export const IMAGE_FOLDERS = ["node", "model", "infra/node-image"] as const;
+
 export interface NodeImageInputs {
   /** Where they were read. */
   readonly checkout: string;

@@ -6,12 +6,11 @@
 import { cp, lstat, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type NodeImageInputs, readNodeImageInputs } from "#activities/image/node-image";
+import { IMAGE_FOLDERS, type NodeImageInputs, readNodeImageInputs } from "#activities/image/node-image";
 import { UnavailableError } from "#model/errors";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
-const IMAGE_FOLDERS = ["node", "model", join("infra", "node-image")];
 
 /**
  * @param work - Gets inputs that are there only while it works.

@@ -4,6 +4,7 @@ import pLimit from "p-limit";
 import { note } from "#cli/output";
 import { askResultsElsewhere } from "#cli/remote-reading";
 import { InputError, UnavailableError } from "#model/errors";
+import { isSweepId } from "#model/ids";
 import type { MeasuredNight } from "#model/nightly-history";
 import type { AnswerTo, ResultsQuestion, SweepOverview, SweepRows } from "#model/results-question";
 import type { RunEvidence } from "#model/run";
@@ -63,7 +64,7 @@ export const requireReadableResults = (): void => findResultsStore()?.close();
 
 /** @throws {InputError} Where the text cannot name one sweep. */
 export function requireSweepId(text: string): void {
-  if (/^[a-z0-9][a-z0-9-]{0,80}$/.test(text)) return;
+  if (isSweepId(text)) return;
   const rule = "must be the id of one sweep: lower-case letters, digits and hyphens";
   throw new InputError([{ field: "ID", value: text, rule, hint: "meshbench list shows all sweeps" }]);
 }

@@ -6,6 +6,7 @@
  */
 
 import { InputError, type InputIssue } from "#model/errors";
+import { isSweepId, isSweepSide } from "#model/ids";
 import { REPEATABLE_STATUSES, type RepeatableStatus } from "#model/sweep-work";
 import { joinParts, suggest } from "#model/suggest";
 
@@ -68,9 +69,6 @@ export const COMMENT_HELP = [
 const LINE_LONGEST = 1000;
 const ALLOWED = /^[\w./,=:@+~ -]*$/;
 const SHA = /^[0-9a-f]{40}$/;
-const SWEEP = /^[a-z0-9][a-z0-9-]{0,80}$/;
-/** A side of a comparison: a sweep, or one environment of it. */
-const SIDE = /^[a-z0-9][a-z0-9-]{0,80}(?::[a-z0-9-]{2,32})?$/;
 
 /**
  * The first line that is not blank decides, where it stands outside quotes and code.
@@ -136,7 +134,7 @@ function parseRetry(words: readonly string[]): CommentCommand {
 
 function parseCompare(words: readonly string[]): CommentCommand {
   const rule = "must be the id of a sweep, or SWEEP:ENVIRONMENT";
-  const wrong = words.filter((word) => !SIDE.test(word));
+  const wrong = words.filter((word) => !isSweepSide(word));
   refuse([
     ...checkCount("compare", words, [2, 2]),
     ...wrong.map((value) => ({ field: "/bench compare", value, rule })),
@@ -258,7 +256,7 @@ function checkCount(verb: Verb, words: readonly string[], [least, most]: readonl
 }
 
 function checkSweep(sweep: string | undefined): InputIssue[] {
-  if (sweep === undefined || SWEEP.test(sweep)) return [];
+  if (sweep === undefined || isSweepId(sweep)) return [];
   return [{ field: "SWEEP", value: sweep, rule: "must be the id of one sweep" }];
 }
 

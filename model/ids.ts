@@ -23,7 +23,15 @@ export function runIdOf(part: { sweepId: string; point: number; repetition: numb
 }
 
 /** Letters, digits and hyphens: no separator, dot or option can get into a path or a query made of it. */
-const RUN_ID_PATTERN = /^([a-z0-9][a-z0-9-]{0,80})-p\d{1,6}-r\d{1,6}-a\d{1,6}$/;
+const SWEEP_ID = "[a-z0-9][a-z0-9-]{0,80}";
+const SWEEP_ID_PATTERN = new RegExp(`^${SWEEP_ID}$`);
+const SWEEP_SIDE_PATTERN = new RegExp(`^${SWEEP_ID}(?::[a-z0-9-]{2,32})?$`);
+const RUN_ID_PATTERN = new RegExp(String.raw`^(${SWEEP_ID})-p\d{1,6}-r\d{1,6}-a\d{1,6}$`);
+
+export const isSweepId = (text: string): boolean => SWEEP_ID_PATTERN.test(text);
+
+/** Whether it could be a side of a comparison: a sweep, or one environment of it. */
+export const isSweepSide = (text: string): boolean => SWEEP_SIDE_PATTERN.test(text);
 
 export const isRunId = (text: string): boolean => RUN_ID_PATTERN.test(text);
 

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { BenchError } from "#model/errors";
+import { jsonOrUndefined } from "#model/json";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 import type { ClockSample, LatenessSummary, NodeResult } from "#model/node-protocol";
 
@@ -67,12 +68,4 @@ export function parseNodeResult(text: string, node: number): NodeResult {
   const [first] = parsed.error.issues;
   const where = first === undefined || first.path.length === 0 ? "its result" : first.path.join(".");
   throw new BenchError("protocol", `${where} is not what a node of this version tells: ${first?.message}`, { node });
-}
-
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

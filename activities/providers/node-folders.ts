@@ -11,6 +11,7 @@ import type { ProcessIdentity } from "#activities/process-identity";
 import type { Labels } from "#activities/providers/labels";
 import type { LabelledResource } from "#activities/providers/provider";
 import { LABEL } from "#model/ids";
+import { jsonOrUndefined } from "#model/json";
 
 const LABELS_FILE = "labels.json";
 /** The node's tree is mounted here, in the node's own mount namespace and nowhere else. */
@@ -80,7 +81,7 @@ export class NodeFolders {
   /** @returns `undefined` where there are none, or something else has that name. */
   async #readLabels(name: string): Promise<Labels | undefined> {
     const text = await readIfThere(join(this.pathOf(name), LABELS_FILE));
-    const labels = labelsFile.safeParse(text === undefined ? undefined : parseJson(text));
+    const labels = labelsFile.safeParse(text === undefined ? undefined : jsonOrUndefined(text));
     return labels.success ? labels.data : undefined;
   }
 }
@@ -151,12 +152,4 @@ async function ignoringMissing(removal: Promise<void>): Promise<void> {
   await removal.catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // somebody else's file
-  }
 }

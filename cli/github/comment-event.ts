@@ -4,6 +4,7 @@ import { z } from "zod";
 import { readTextFile } from "#cli/read-text-file";
 import type { CommentEvent } from "#model/comment-gate";
 import { InputError } from "#model/errors";
+import { jsonOrUndefined } from "#model/json";
 
 const eventShape = z.object({
   action: z.string(),
@@ -19,7 +20,7 @@ const eventShape = z.object({
 /** @throws {InputError} Where the file holds no `issue_comment` event. */
 export async function readCommentEvent(path: string): Promise<CommentEvent> {
   const parsed = eventShape.safeParse(
-    parseJson(await readTextFile(path, "GITHUB_EVENT_PATH", "set by GitHub's runner")),
+    jsonOrUndefined(await readTextFile(path, "GITHUB_EVENT_PATH", "set by GitHub's runner")),
   );
   if (!parsed.success) throw noEvent(path);
   const { action, repository, issue, comment } = parsed.data;
@@ -39,14 +40,6 @@ export async function readCommentEvent(path: string): Promise<CommentEvent> {
         },
       }),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const noEvent = (path: string): InputError =>

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { parseComment, type CommentCommand } from "#model/comment-command";
 import { InputError } from "#model/errors";
+import { jsonOrUndefined } from "#model/json";
 import type { CommentRequest } from "#model/pull-request";
 
 export interface CommentOrder {
@@ -37,20 +38,12 @@ const orderShape = z.strictObject({
  * @throws {InputError}
  */
 export function readOrder(text: string): CommentOrder {
-  const parsed = orderShape.safeParse(parseJson(text));
+  const parsed = orderShape.safeParse(jsonOrUndefined(text));
   if (!parsed.success) throw noOrder();
   const command = parseComment(lineOf(parsed.data.command as unknown as CommentCommand));
   if (command === undefined) throw noOrder();
   const { request, specText } = parsed.data;
   return { request, command, ...(specText !== undefined && { specText }) };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The line it could have come from. */

@@ -14,6 +14,12 @@ export interface RepositoryRef {
 /** As GitHub writes it. */
 export const fullNameOf = ({ owner, name }: RepositoryRef): string => `${owner}/${name}`;
 
+/** As parameters of GitHub's API have it. */
+export const placeOf = ({ owner, name }: RepositoryRef) => ({ owner, repo: name });
+
+/** Not to be seen in a comment or an issue, which is found again by it. */
+export const markOf = (key: string): string => `<!-- meshbench:${key} -->`;
+
 export interface PullRequestRef {
   readonly repository: RepositoryRef;
   readonly number: number;

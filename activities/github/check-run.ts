@@ -1,6 +1,7 @@
 /** The check on the measured commit: opened at the start, concluded whatever happens, one for each sweep. */
 
 import type { Octokit } from "octokit";
+import { placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
 
 /** What GitHub shows of it. */
@@ -27,7 +28,7 @@ export async function upsertCheck(
   conclusion?: Conclusion,
 ): Promise<void> {
   const { repository, headSha, sweepId, name } = check;
-  const place = { owner: repository.owner, repo: repository.name };
+  const place = placeOf(repository);
   const state =
     conclusion === undefined ? { status: "in_progress" as const } : { status: "completed" as const, conclusion };
   const id = await findCheck(octokit, check);
@@ -43,8 +44,7 @@ async function findCheck(
   { repository, headSha, sweepId, name }: CheckRef,
 ): Promise<number | undefined> {
   const checks = await octokit.paginate(octokit.rest.checks.listForRef, {
-    owner: repository.owner,
-    repo: repository.name,
+    ...placeOf(repository),
     ref: headSha,
     check_name: name,
     filter: "all",

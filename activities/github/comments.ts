@@ -4,6 +4,7 @@
  */
 
 import type { Octokit } from "octokit";
+import { markOf, placeOf } from "#model/pull-request";
 import type { PullRequestRef } from "#model/pull-request";
 
 interface FoundComment {
@@ -11,8 +12,6 @@ interface FoundComment {
   readonly nodeId: string;
   readonly body: string;
 }
-
-const markOf = (key: string): string => `<!-- meshbench:${key} -->`;
 
 /** Writes the comment of this key, or changes it where it says something else. */
 export async function upsertComment(
@@ -22,7 +21,7 @@ export async function upsertComment(
 ): Promise<void> {
   const wanted = `${body}\n\n${markOf(key)}`;
   const [found] = await findComments(octokit, appId, pullRequest, key);
-  const place = placeOf(pullRequest);
+  const place = placeOf(pullRequest.repository);
   if (found === undefined) {
     await octokit.rest.issues.createComment({ ...place, issue_number: pullRequest.number, body: wanted });
   } else if (found.body !== wanted) {
@@ -53,7 +52,7 @@ async function findComments(
   key: string,
 ): Promise<FoundComment[]> {
   const comments = await octokit.paginate(octokit.rest.issues.listComments, {
-    ...placeOf(pullRequest),
+    ...placeOf(pullRequest.repository),
     issue_number: pullRequest.number,
     per_page: 100,
   });
@@ -61,5 +60,3 @@ async function findComments(
     .filter((one) => one.performed_via_github_app?.id === appId && one.body?.includes(markOf(key)))
     .map(({ id, node_id: nodeId, body = "" }) => ({ id, nodeId, body }));
 }
-
-const placeOf = ({ repository: { owner, name } }: PullRequestRef) => ({ owner, repo: name });

@@ -17,6 +17,7 @@ import {
   armsOf,
   armEnvironment,
   fullNameOf,
+  placeOf,
   type PullRequestRef,
   type RepositoryRef,
   type SweepOnPullRequest,
@@ -94,9 +95,9 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
   return {
     react: ({ request, reaction }) =>
       beating(async () => {
-        const { owner, name } = request.pullRequest.repository;
-        const octokit = await octokitOf(request.pullRequest);
-        const place = { owner, repo: name, comment_id: request.commentId };
+        const { pullRequest, commentId } = request;
+        const octokit = await octokitOf(pullRequest);
+        const place = { ...placeOf(pullRequest.repository), comment_id: commentId };
         await octokit.rest.reactions.createForIssueComment({ ...place, content: reaction });
       }),
 
@@ -108,7 +109,7 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
     pinCommits: ({ request, command }) =>
       beating(async () => {
         const { repository, number } = request.pullRequest;
-        const place = { owner: repository.owner, repo: repository.name };
+        const place = placeOf(repository);
         const { rest } = await octokitOf(request.pullRequest);
         const { data: pull } = await rest.pulls.get({ ...place, pull_number: number });
         if (pull.head.sha !== request.headSha) return { movedTo: pull.head.sha };
@@ -122,13 +123,13 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
     fetchSource: ({ repository, sha }) =>
       beating(async () => readSourceArchive(await app.forRepository(repository), repository, sha)),
 
-    findNewestCommit: ({ repository: { owner, name }, branch }) =>
+    findNewestCommit: ({ repository, branch }) =>
       beating(async () => {
-        const { rest } = await app.forRepository({ owner, name });
-        const place = { owner, repo: name, ...(branch !== undefined && { sha: branch }) };
+        const { rest } = await app.forRepository(repository);
+        const place = { ...placeOf(repository), ...(branch !== undefined && { sha: branch }) };
         const { data } = await rest.repos.listCommits({ ...place, per_page: 1 });
         const [newest] = data;
-        if (newest === undefined) throw new BenchError("image", `${owner}/${name} has no commits to measure`);
+        if (newest === undefined) throw new BenchError("image", `${fullNameOf(repository)} has no commits to measure`);
         return { sha: newest.sha };
       }),
 

@@ -5,6 +5,7 @@
 
 import Bottleneck from "bottleneck";
 import { App, Octokit } from "octokit";
+import { placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
 
 export interface GithubAppSettings {
@@ -50,8 +51,8 @@ export function openGithubApp({ appId, privateKey, apiUrl }: GithubAppSettings):
   });
   const clients = new Map<string, Promise<Octokit>>();
 
-  async function open({ owner, name }: RepositoryRef): Promise<Octokit> {
-    const { data } = await app.octokit.request("GET /repos/{owner}/{repo}/installation", { owner, repo: name });
+  async function open(repository: RepositoryRef): Promise<Octokit> {
+    const { data } = await app.octokit.request("GET /repos/{owner}/{repo}/installation", placeOf(repository));
     return app.getInstallationOctokit(data.id);
   }
 

@@ -1,6 +1,7 @@
 /** Issues that exist once, found again by a mark, as comments are. */
 
 import type { Octokit } from "octokit";
+import { markOf, placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
 import type { IssueText } from "#report/nightly";
 
@@ -11,11 +12,11 @@ import type { IssueText } from "#report/nightly";
 export async function upsertIssue(
   octokit: Octokit,
   appId: number,
-  { owner, name }: RepositoryRef,
+  repository: RepositoryRef,
   { key, since, isOpen, title, body }: IssueText,
 ): Promise<void> {
-  const place = { owner, repo: name };
-  const mark = `<!-- meshbench:${key} -->`;
+  const place = placeOf(repository);
+  const mark = markOf(key);
   const wanted = `${body}\n\n${mark}`;
   const issues = await octokit.paginate(octokit.rest.issues.listForRepo, {
     ...place,

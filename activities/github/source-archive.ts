@@ -7,6 +7,7 @@ import type { Octokit } from "octokit";
 import { extract, pack } from "tar-stream";
 import { IMAGE_FOLDERS } from "#activities/image/node-image";
 import { BenchError } from "#model/errors";
+import { placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
 
 /** Far above what we have; an archive of a hostile commit ends here. */
@@ -18,10 +19,10 @@ const ARCHIVE_LARGEST = 180 * 1024;
 /** @returns A gzipped tar of the image's files, base64. */
 export async function readSourceArchive(
   octokit: Octokit,
-  { owner, name }: RepositoryRef,
+  repository: RepositoryRef,
   sha: string,
 ): Promise<{ archive: string }> {
-  const { data } = await octokit.rest.repos.downloadTarballArchive({ owner, repo: name, ref: sha });
+  const { data } = await octokit.rest.repos.downloadTarballArchive({ ...placeOf(repository), ref: sha });
   const archive = await keepImageFiles(Readable.from([Buffer.from(data as ArrayBuffer)]));
   if (archive.length > ARCHIVE_LARGEST) {
     throw new BenchError("image", `the image's files of commit ${sha} are larger than ${ARCHIVE_LARGEST} bytes packed`);

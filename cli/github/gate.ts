@@ -13,6 +13,7 @@ import { PRESETS } from "#cli/presets";
 import { loadPlan } from "#cli/spec-file";
 import { ignoredBecause, judgeComment, type CommentEvent, type GateVerdict } from "#model/comment-gate";
 import { InputError } from "#model/errors";
+import { markOf, placeOf } from "#model/pull-request";
 import { DEFAULT_LIMITS } from "#model/spec-schema";
 import { answerComment } from "#report/pull-request";
 
@@ -47,7 +48,7 @@ type OrderedVerdict =
 
 async function judge(octokit: Octokit, event: CommentEvent): Promise<GateVerdict> {
   const { repository, number, author } = event;
-  const place = { owner: repository.owner, repo: repository.name };
+  const place = placeOf(repository);
   const permission = await readPermission(octokit, place, author?.login ?? "");
   const { data: pull } = await octokit.rest.pulls.get({ ...place, pull_number: number });
   return judgeComment(event, permission, {
@@ -59,7 +60,7 @@ async function judge(octokit: Octokit, event: CommentEvent): Promise<GateVerdict
 }
 
 /** Whom GitHub does not know there has none. */
-async function readPermission(octokit: Octokit, place: { owner: string; repo: string }, username: string) {
+async function readPermission(octokit: Octokit, place: ReturnType<typeof placeOf>, username: string) {
   try {
     const { data } = await octokit.rest.repos.getCollaboratorPermissionLevel({ ...place, username });
     return data.permission;
@@ -87,9 +88,8 @@ async function withSpec(octokit: Octokit, verdict: GateVerdict): Promise<Ordered
 /** @returns `undefined` for a preset, which comes with Meshbench. */
 async function readSpec(octokit: Octokit, { pullRequest, headSha }: CommentOrder["request"], path: string) {
   if (PRESETS.some((preset) => preset === path)) return undefined;
-  const { owner, name: repo } = pullRequest.repository;
   try {
-    const { data } = await octokit.rest.repos.getContent({ owner, repo, path, ref: headSha });
+    const { data } = await octokit.rest.repos.getContent({ ...placeOf(pullRequest.repository), path, ref: headSha });
     if (!("content" in data) || data.type !== "file" || data.size > SPEC_LARGEST_BYTES) {
       throw new InputError([{ field: "spec", value: path, rule: "is no file of 1 MiB at most" }]);
     }
@@ -102,14 +102,14 @@ async function readSpec(octokit: Octokit, { pullRequest, headSha }: CommentOrder
 }
 
 async function react(octokit: Octokit, event: CommentEvent, content: "eyes" | "confused"): Promise<void> {
-  const { owner, name: repo } = event.repository;
-  await octokit.rest.reactions.createForIssueComment({ owner, repo, comment_id: event.commentId, content });
+  const place = { ...placeOf(event.repository), comment_id: event.commentId };
+  await octokit.rest.reactions.createForIssueComment({ ...place, content });
 }
 
 /** The job may be run again: its answer is there once. Jobs of one comment wait for each other. */
 async function answerOnce(octokit: Octokit, { repository, number, commentId, author }: CommentEvent, why: string) {
-  const place = { owner: repository.owner, repo: repository.name, issue_number: number };
-  const mark = `<!-- meshbench:refusal:${commentId} -->`;
+  const place = { ...placeOf(repository), issue_number: number };
+  const mark = markOf(`refusal:${commentId}`);
   const comments = await octokit.paginate(octokit.rest.issues.listComments, { ...place, per_page: 100 });
   if (comments.some(({ body, user }) => user?.type === "Bot" && body?.includes(mark))) return;
   const body = `${answerComment(author?.login ?? "", why)}\n\n${mark}`;

@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RequestError, type Octokit } from "octokit";
+import { placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
 
 export interface RunnerSettings {
@@ -53,7 +54,7 @@ export async function serveJobs(octokit: Octokit, settings: RunnerSettings, sign
 
 /** @returns What the job asks for; `undefined` where none waits that this host could do. */
 async function findWaitingJob(octokit: Octokit, { repository, labels }: RunnerSettings): Promise<string[] | undefined> {
-  const place = { owner: repository.owner, repo: repository.name };
+  const place = placeOf(repository);
   const ours = new Set(["self-hosted", ...labels]);
   for (const status of RUNS_WITH_WAITING_JOBS) {
     const { data } = await octokit.rest.actions.listWorkflowRunsForRepo({ ...place, status, per_page: 100 });
@@ -84,11 +85,11 @@ async function serveOne(
 
 async function registerRunner(
   octokit: Octokit,
-  { repository: { owner, name: repo }, hostId }: RunnerSettings,
+  { repository, hostId }: RunnerSettings,
   labels: string[],
 ): Promise<OneUseRunner> {
   const name = `meshbench-${hostId}-${randomBytes(4).toString("hex")}`;
-  const request = { owner, repo, name, labels, runner_group_id: DEFAULT_GROUP, work_folder: "_work" };
+  const request = { ...placeOf(repository), name, labels, runner_group_id: DEFAULT_GROUP, work_folder: "_work" };
   const { data } = await octokit.rest.actions.generateRunnerJitconfigForRepo(request);
   return { id: data.runner.id, name, config: data.encoded_jit_config };
 }
@@ -118,14 +119,14 @@ async function run(octokit: Octokit, settings: RunnerSettings, { id, config }: O
 /** Whoever took no job will get none: it would wait for ever. */
 async function endWhenIdle(
   octokit: Octokit,
-  { repository: { owner, name: repo }, idleLimitMs }: RunnerSettings,
+  { repository, idleLimitMs }: RunnerSettings,
   runnerId: number,
   child: ChildProcess,
   signal: AbortSignal,
 ): Promise<void> {
   await delay(idleLimitMs, undefined, { signal }).catch(() => {});
   if (signal.aborted) return;
-  const runners = await octokit.paginate(octokit.rest.actions.listSelfHostedRunnersForRepo, { owner, repo });
+  const runners = await octokit.paginate(octokit.rest.actions.listSelfHostedRunnersForRepo, placeOf(repository));
   if (runners.find(({ id }) => id === runnerId)?.busy !== true) endGroup(child, signal);
 }
 
@@ -138,9 +139,9 @@ function endGroup({ pid }: ChildProcess, ended: AbortSignal): void {
 }
 
 /** One that had its job is gone by itself. */
-async function removeRunner(octokit: Octokit, { owner, name: repo }: RepositoryRef, id: number): Promise<void> {
+async function removeRunner(octokit: Octokit, repository: RepositoryRef, id: number): Promise<void> {
   try {
-    await octokit.rest.actions.deleteSelfHostedRunnerFromRepo({ owner, repo, runner_id: id });
+    await octokit.rest.actions.deleteSelfHostedRunnerFromRepo({ ...placeOf(repository), runner_id: id });
   } catch (error) {
     if (!(error instanceof RequestError) || error.status !== 404) throw error;
   }

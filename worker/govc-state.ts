@@ -2,6 +2,7 @@
 
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { identifyProcess } from "#activities/process-identity";
 
 /**
  * A folder of this process, made, once those of processes that are gone are removed: in them is a session's key, and a
@@ -12,18 +13,9 @@ export function ensureGovcStateDir(home: string): string {
   const parent = join(home, "govc");
   mkdirSync(parent, { recursive: true, mode: 0o700 });
   for (const name of readdirSync(parent)) {
-    if (!isAlive(Number(name))) rmSync(join(parent, name), { recursive: true, force: true });
+    if (identifyProcess(Number(name)) === undefined) rmSync(join(parent, name), { recursive: true, force: true });
   }
   const own = join(parent, String(process.pid));
   mkdirSync(own, { recursive: true, mode: 0o700 });
   return own;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

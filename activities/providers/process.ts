@@ -7,31 +7,21 @@
  */
 
 import { join } from "node:path";
-import pLimit from "p-limit";
 import { BareMachine } from "#activities/fence/bare-machine";
 import { isStopped } from "#activities/process-identity";
-import { nodeAddress } from "#activities/providers/address-pool";
 import { HostNetworks, namespacePath, nodeNamespace } from "#activities/providers/host-network";
 import type { HostNetwork } from "#activities/providers/host-network";
-import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
+import { KeptNodes } from "#activities/providers/kept-nodes";
 import { nameResolutionOf } from "#activities/providers/node-hosts";
-import {
-  awaitExitCode,
-  becomingNode,
-  findLivingNode,
-  removeKeptNode,
-  startKeeper,
-} from "#activities/providers/node-keeper";
+import { awaitExitCode, becomingNode, findLivingNode, startKeeper } from "#activities/providers/node-keeper";
 import { deadlineVariable, stableVariables } from "#activities/providers/node-variables";
 import { NodeCgroups } from "#activities/providers/node-cgroups";
 import { prepareProcessEnvironment, requireTree } from "#activities/providers/process-environment";
 import type { TreeSource } from "#activities/providers/process-environment";
-import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/node-folders";
+import { readIdentity } from "#activities/providers/node-folders";
 import type { NodeFiles, NodeFolder } from "#activities/providers/node-folders";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
-import { BenchError } from "#model/errors";
-import { LABEL, nodeHostname } from "#model/ids";
-import { DATABASE_PORT } from "#model/node-protocol";
+import { nodeHostname } from "#model/ids";
 import type { NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
 import type { Environment } from "#model/spec";
 
@@ -53,91 +43,59 @@ export interface ProcessProviderOptions extends TreeSource {
   readonly networks?: HostNetworks;
 }
 
-const nodeNameOf = (runId: string, nodeIndex: number): string => `${runId}-n${nodeIndex}`;
-
 export class ProcessProvider implements NodeProvider {
   readonly name = "process";
   readonly fence = new BareMachine("process");
   readonly #source: TreeSource;
-  readonly #hostId: string;
   readonly #now: () => Date;
-  readonly #folders: NodeFolders;
   readonly #networks: HostNetworks;
-  readonly #slots = pLimit(CONCURRENCY);
+  readonly #nodes: KeptNodes;
 
   constructor({ hostId, now = () => new Date(), nodesDir = NODES_DIR, networks, ...source }: ProcessProviderOptions) {
     this.#source = source;
-    this.#hostId = hostId;
     this.#now = now;
-    this.#folders = new NodeFolders(nodesDir);
     this.#networks = networks ?? new HostNetworks();
+    const kept = { hostId, kind: "process", dir: nodesDir, networks: this.#networks } as const;
+    this.#nodes = new KeptNodes({ ...kept, concurrency: CONCURRENCY });
   }
 
   prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
     return prepareProcessEnvironment(this.#source, environment);
   }
 
-  async ensureRun({ runId, point, environment }: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void> {
-    const isOpen = environment.dns !== undefined;
-    await this.#networks.ensure({ runId, host: this.#hostId, deadlineAt, nodes: point.nodes, isOpen }, signal);
+  ensureRun(run: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void> {
+    return this.#nodes.ensureNetwork(run, deadlineAt, signal);
   }
 
-  async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
-    const network = await this.#networks.find(run.runId);
-    if (!network) throw new Error(`run ${run.runId} has no network: ensureRun comes first`);
-    const name = nodeNameOf(run.runId, node.index);
-    await this.#slots(() => this.#start(run, node, network, signal));
-    return { index: node.index, id: name, name, address: nodeAddress(network, node.index), port: DATABASE_PORT };
+  ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
+    return this.#nodes.ensureNode(run, node, (network) => this.#start(run, node, network, signal));
   }
 
   async inspectNodes(_: RunSpec, nodes: readonly NodeHandle[]): Promise<NodeState[]> {
     const cgroups = await NodeCgroups.open();
-    return Promise.all(
-      nodes.map(async ({ id }) => {
-        const folder = await this.#folders.find(id);
-        return folder ? stateOf(folder, cgroups) : { state: "missing" };
-      }),
-    );
+    return this.#nodes.inspect(nodes, (folder) => stateOf(folder, cgroups));
   }
 
-  async readLogs(runId: string, nodeIndex: number): Promise<string> {
-    const folder = await this.#folders.find(nodeNameOf(runId, nodeIndex));
-    if (folder) return readLog(folder);
-    throw new BenchError("node lost", "its folder is gone", { node: nodeIndex, host: this.#hostId });
+  readLogs(runId: string, nodeIndex: number): Promise<string> {
+    return this.#nodes.readLog(runId, nodeIndex);
   }
 
-  /** The network last: nodes that still ran would have lost it. */
-  async destroyRun(runId: string): Promise<number> {
-    const folders = await this.#folders.list();
-    const ours = folders.filter(({ labels }) => labels[LABEL.run] === runId && labels[LABEL.host] === this.#hostId);
-    const cgroups = await NodeCgroups.open();
-    const removals = ours.map((folder) => this.#slots(() => removeKeptNode(folder, cgroups)));
-    // All of them are tried: one that cannot be removed does not keep the others.
-    const failed = (await Promise.allSettled(removals)).find(({ status }) => status === "rejected");
-    if (failed?.status === "rejected") throw failed.reason;
-    return ours.length + (await this.#networks.remove(runId, this.#hostId));
+  destroyRun(runId: string): Promise<number> {
+    return this.#nodes.destroyRun(runId);
   }
 
-  async listLabelled(): Promise<LabelledResource[]> {
-    const [folders, networks] = await Promise.all([this.#folders.list(), this.#networks.list()]);
-    return [...folders.map((folder) => describeFolder(folder)), ...networks];
+  listLabelled(): Promise<LabelledResource[]> {
+    return this.#nodes.listLabelled();
   }
 
-  /** Each step is safe to repeat; of two keepers for one node the second one ends at once. */
   async #start(run: RunSpec, node: NodeSpec, network: HostNetwork, signal: AbortSignal): Promise<void> {
     const { runId, environment, point } = run;
     const tree = await requireTree(this.#source.imageDir, environment.imageDigest, environment);
-    const name = nodeNameOf(runId, node.index);
     signal.throwIfAborted();
-    const labels = labelsOf({ runId, host: this.#hostId, deadlineAt: node.deadlineAt, nodeIndex: node.index });
-    const folder = await this.#folders.ensure(name, labels, filesOf(run, node.index, network));
-    if (!isNodeOfRun(folder.labels, { runId, host: this.#hostId }, node.index)) {
-      const message = `name ${name} is taken by a foreign file, ${folder.path}`;
-      throw new BenchError("name taken", message, { node: node.index });
-    }
+    const folder = await this.#nodes.ensureFolder(run, node, filesOf(run, node.index, network));
     if (await readIdentity(folder, "init")) return;
     const cgroups = await NodeCgroups.open();
-    await cgroups.ensure(name, { cpus: point.cpus, memoryMib: point.memoryMib });
+    await cgroups.ensure(folder.name, { cpus: point.cpus, memoryMib: point.memoryMib });
     await this.#networks.connectNamespace(network, node.index);
     signal.throwIfAborted();
     const env = { PATH, ...stableVariables(run, node), ...deadlineVariable(node, this.#now()) };

@@ -9,7 +9,6 @@ import { randomUUID } from "node:crypto";
 import { link, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import pLimit from "p-limit";
 import { BareMachine } from "#activities/fence/bare-machine";
 import { formatVmConfig } from "#activities/image/vm-config";
 import type { VmDisk } from "#activities/image/vm-disk";
@@ -18,18 +17,12 @@ import type { ProcessIdentity } from "#activities/process-identity";
 import { gatewayAddress, nodeAddress } from "#activities/providers/address-pool";
 import { HostNetworks, namespacePath, networkNamespace } from "#activities/providers/host-network";
 import type { HostNetwork } from "#activities/providers/host-network";
-import { isNodeOfRun, labelsOf } from "#activities/providers/labels";
+import { KeptNodes } from "#activities/providers/kept-nodes";
 import { nameResolutionOf } from "#activities/providers/node-hosts";
-import {
-  awaitExitCode,
-  becomingNode,
-  findLivingNode,
-  removeKeptNode,
-  startKeeper,
-} from "#activities/providers/node-keeper";
+import { awaitExitCode, becomingNode, findLivingNode, startKeeper } from "#activities/providers/node-keeper";
 import { deadlineVariable, stableVariables } from "#activities/providers/node-variables";
 import { NodeCgroups } from "#activities/providers/node-cgroups";
-import { describeFolder, NodeFolders, readIdentity, readLog } from "#activities/providers/node-folders";
+import { readIdentity, readLog } from "#activities/providers/node-folders";
 import type { NodeFolder } from "#activities/providers/node-folders";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import { requireRoom } from "#activities/providers/qemu-capacity";
@@ -40,9 +33,8 @@ import { createOverlay, freezeMachine, frozenStateOf, isFrozen } from "#activiti
 import { macOf, MACHINERY, nodeArguments, QEMU, STATE_FD, VM_FILE } from "#activities/providers/qemu-machine";
 import type { Accelerator, Machine } from "#activities/providers/qemu-machine";
 import { askMachineStatus } from "#activities/providers/qemu-monitor";
-import { BenchError } from "#model/errors";
-import { LABEL, nodeHostname } from "#model/ids";
-import { DATABASE_PORT, VM_ENV } from "#model/node-protocol";
+import { nodeHostname } from "#model/ids";
+import { VM_ENV } from "#model/node-protocol";
 import type { NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
 import type { Environment } from "#model/spec";
 
@@ -56,24 +48,20 @@ export interface QemuProviderOptions extends QemuHost {
   readonly networks?: HostNetworks;
 }
 
-const nameOf = (runId: string, nodeIndex: number): string => `${runId}-n${nodeIndex}`;
-
 export class QemuProvider implements NodeProvider {
   readonly name = "qemu";
   readonly fence = new BareMachine("qemu");
   readonly #host: QemuHost;
-  readonly #hostId: string;
   readonly #now: () => Date;
-  readonly #folders: NodeFolders;
   readonly #networks: HostNetworks;
-  readonly #slots = pLimit(Math.max(4, availableParallelism()));
+  readonly #nodes: KeptNodes;
 
   constructor({ hostId, now = () => new Date(), vmsDir = VMS_DIR, networks, ...host }: QemuProviderOptions) {
     this.#host = host;
-    this.#hostId = hostId;
     this.#now = now;
-    this.#folders = new NodeFolders(vmsDir);
     this.#networks = networks ?? new HostNetworks();
+    const kept = { hostId, kind: "vm", dir: vmsDir, networks: this.#networks } as const;
+    this.#nodes = new KeptNodes({ ...kept, concurrency: Math.max(4, availableParallelism()) });
   }
 
   prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
@@ -81,12 +69,10 @@ export class QemuProvider implements NodeProvider {
   }
 
   async ensureRun(run: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void> {
-    const { runId, point, environment } = run;
     signal.throwIfAborted();
     // Machines that run already have their share.
-    if (!(await this.#networks.find(runId))) await this.#prepareMachines(run, signal);
-    const isOpen = environment.dns !== undefined;
-    await this.#networks.ensure({ runId, host: this.#hostId, deadlineAt, nodes: point.nodes, isOpen }, signal);
+    if (!(await this.#nodes.hasNetwork(run.runId))) await this.#prepareMachines(run, signal);
+    await this.#nodes.ensureNetwork(run, deadlineAt, signal);
   }
 
   async #prepareMachines(run: RunSpec, signal: AbortSignal): Promise<void> {
@@ -100,51 +86,31 @@ export class QemuProvider implements NodeProvider {
     if (!(await isFrozen(state))) await freezeMachine(disk, machine, state, signal);
   }
 
-  async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
-    const network = await this.#networks.find(run.runId);
-    if (!network) throw new Error(`run ${run.runId} has no network: ensureRun comes first`);
-    const name = nameOf(run.runId, node.index);
-    await this.#slots(() => this.#start(run, node, network, signal));
-    return { index: node.index, id: name, name, address: nodeAddress(network, node.index), port: DATABASE_PORT };
+  ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
+    return this.#nodes.ensureNode(run, node, (network) => this.#start(run, node, network, signal));
   }
 
   inspectNodes(_: RunSpec, nodes: readonly NodeHandle[]): Promise<NodeState[]> {
-    return Promise.all(
-      nodes.map(async ({ id }) => {
-        const folder = await this.#folders.find(id);
-        return folder ? stateOf(folder) : { state: "missing" };
-      }),
-    );
+    return this.#nodes.inspect(nodes, stateOf);
   }
 
-  async readLogs(runId: string, nodeIndex: number): Promise<string> {
-    const folder = await this.#folders.find(nameOf(runId, nodeIndex));
-    if (folder) return readLog(folder);
-    throw new BenchError("node lost", "its VM is gone", { node: nodeIndex, host: this.#hostId });
+  readLogs(runId: string, nodeIndex: number): Promise<string> {
+    return this.#nodes.readLog(runId, nodeIndex);
   }
 
-  /** The network last: machines that still ran would have lost it. */
-  async destroyRun(runId: string): Promise<number> {
-    const folders = await this.#folders.list();
-    const ours = folders.filter(({ labels }) => labels[LABEL.run] === runId && labels[LABEL.host] === this.#hostId);
-    const cgroups = await NodeCgroups.open();
-    const removals = ours.map((folder) => removeKeptNode(folder, cgroups));
-    // All of them are tried: one that cannot be removed does not keep the others.
-    const failed = (await Promise.allSettled(removals)).find(({ status }) => status === "rejected");
-    if (failed?.status === "rejected") throw failed.reason;
-    return ours.length + (await this.#networks.remove(runId, this.#hostId));
+  destroyRun(runId: string): Promise<number> {
+    return this.#nodes.destroyRun(runId);
   }
 
-  async listLabelled(): Promise<LabelledResource[]> {
-    const [folders, networks] = await Promise.all([this.#folders.list(), this.#networks.list()]);
-    return [...folders.map((folder) => describeFolder(folder, "vm")), ...networks];
+  listLabelled(): Promise<LabelledResource[]> {
+    return this.#nodes.listLabelled();
   }
 
-  /** Each step is safe to repeat; of two keepers for one node the second one ends at once. */
   async #start(run: RunSpec, node: NodeSpec, network: HostNetwork, signal: AbortSignal): Promise<void> {
     const disk = await requireDisk(this.#host, run.environment.imageDigest, run.environment);
     signal.throwIfAborted();
-    const folder = await this.#ensureFolder(run, node, network);
+    const config = configOf(run, node, { network, now: this.#now() });
+    const folder = await this.#nodes.ensureFolder(run, node, { [VM_FILE.config]: config });
     if (await readIdentity(folder, "init")) return;
     await ensureOverlay(folder, disk);
     const cgroups = await NodeCgroups.open();
@@ -159,16 +125,6 @@ export class QemuProvider implements NodeProvider {
     // No more than it needs to find its programs.
     const env = { PATH: process.env["PATH"] };
     await startKeeper({ folder, node: node.index, env, cgroups, command }, hasMonitor);
-  }
-
-  async #ensureFolder(run: RunSpec, node: NodeSpec, network: HostNetwork): Promise<NodeFolder> {
-    const { runId } = run;
-    const labels = labelsOf({ runId, host: this.#hostId, deadlineAt: node.deadlineAt, nodeIndex: node.index });
-    const files = { [VM_FILE.config]: configOf(run, node, { network, now: this.#now() }) };
-    const folder = await this.#folders.ensure(nameOf(runId, node.index), labels, files);
-    if (isNodeOfRun(folder.labels, { runId, host: this.#hostId }, node.index)) return folder;
-    const message = `name ${folder.name} is taken by a foreign file, ${folder.path}`;
-    throw new BenchError("name taken", message, { node: node.index });
   }
 }
 

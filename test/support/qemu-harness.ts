@@ -1,22 +1,18 @@
 /** Virtual machines to test on; needs root. Emulated, since KVM is not everywhere. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { killProcess } from "#activities/process-identity";
-import type { ProcessIdentity } from "#activities/process-identity";
 import { HostNetworks } from "#activities/providers/host-network";
 import { removeKeptNode } from "#activities/providers/node-keeper";
 import { NodeCgroups } from "#activities/providers/node-cgroups";
-import { NodeFolders, readExitCode, readIdentity } from "#activities/providers/node-folders";
 import { QemuProvider } from "#activities/providers/qemu";
 import { askMonitor } from "#activities/providers/qemu-monitor";
 import { Steps } from "#infra/console/steps";
 import { ensureVmDisk } from "#infra/node-image/vm-disk";
 import type { NodeHandle } from "#model/run";
 import type { Environment } from "#model/spec";
-import { until } from "#test/support/process-harness";
+import { KeptHost } from "#test/support/kept-host";
 import type { ProviderHarness } from "#test/support/provider-contract";
 import { locateInstallation } from "#worker/installation";
 
@@ -38,11 +34,10 @@ export async function requireVmDisk() {
 }
 
 /** VMs of one test file, in places of its own. */
-export class VmHost implements Disposable {
-  readonly #dir = mkdtempSync(join(tmpdir(), "meshbench-vms-"));
-  readonly #networksDir = join(this.#dir, "networks");
-  readonly vmsDir = join(this.#dir, "vms");
-  readonly folders = new NodeFolders(this.vmsDir);
+export class VmHost extends KeptHost {
+  constructor() {
+    super(mkdtempSync(join(tmpdir(), "meshbench-vms-")));
+  }
 
   openProvider(options: Partial<ConstructorParameters<typeof QemuProvider>[0]> = {}): QemuProvider {
     return new QemuProvider({
@@ -50,17 +45,10 @@ export class VmHost implements Disposable {
       cache: locateInstallation().cache,
       diskId: async () => (await requireVmDisk()).id,
       accelerator: "tcg",
-      vmsDir: this.vmsDir,
-      networks: new HostNetworks(this.#networksDir),
+      vmsDir: this.nodesDir,
+      networks: new HostNetworks(join(this.dir, "networks")),
       ...options,
     });
-  }
-
-  async identityOf({ id }: NodeHandle, whose: "keeper" | "init"): Promise<ProcessIdentity> {
-    const folder = await this.folders.find(id);
-    const identity = folder && (await readIdentity(folder, whose));
-    if (!identity) throw new Error(`${id} has no ${whose}`);
-    return identity;
   }
 
   /** As the process list has it. */
@@ -74,17 +62,6 @@ export class VmHost implements Disposable {
     const { pid } = await this.identityOf(node, "init");
     await askMonitor(`/proc/${pid}/cwd/monitor`, [command]);
   }
-
-  /** Ends QEMU; its keeper then says how it ended. */
-  async kill(node: NodeHandle): Promise<void> {
-    killProcess(await this.identityOf(node, "init"));
-    const folder = await this.folders.find(node.id);
-    await until(async () => folder !== undefined && (await readExitCode(folder)) !== undefined);
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.#dir, { recursive: true, force: true });
-  }
 }
 
 export async function openQemuHarness(): Promise<ProviderHarness> {
@@ -95,12 +72,7 @@ export async function openQemuHarness(): Promise<ProviderHarness> {
     otherWorker: host.openProvider(),
     environment: QEMU_ENVIRONMENT,
     missingImage: `sha256:${"a".repeat(64)}`,
-    makeForeign: async (name) => {
-      const path = host.folders.pathOf(name);
-      await mkdir(path, { recursive: true });
-      writeFileSync(join(path, "somebody's"), "");
-      return { exists: async () => readdirSync(path).length === 1 };
-    },
+    makeForeign: (name) => host.makeForeign(name),
     pause: (node) => host.tell(node, "stop"),
     kill: (node) => host.kill(node),
     removeFromOutside: async (node) => {

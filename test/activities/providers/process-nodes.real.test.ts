@@ -8,7 +8,8 @@ import { isAlive, killProcess } from "#activities/process-identity";
 import { NodeCgroups } from "#activities/providers/node-cgroups";
 import type { NodeSpec } from "#activities/providers/provider";
 import type { NodeHandle, RunSpec } from "#model/run";
-import { NativeHost, PROCESS_ENVIRONMENT, until } from "#test/support/process-harness";
+import { until } from "#test/support/kept-host";
+import { NativeHost, PROCESS_ENVIRONMENT } from "#test/support/process-harness";
 import { newRunId, nodeSpecs } from "#test/support/provider-contract";
 import { sampleRun } from "#test/support/sample-run";
 

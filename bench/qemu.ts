@@ -5,10 +5,12 @@
  * figures are those of an emulator: they are shown, and held against nothing.
  */
 
+import { medianOf, tablesOfArms } from "#bench/support/arms";
+import type { Figures } from "#bench/support/arms";
 import { runSweep } from "#bench/support/meshbench";
 import { runBench } from "#bench/support/program";
+import type { Goal } from "#bench/support/report";
 import type { RunRow } from "#model/result-row";
-import { median } from "#model/statistics";
 
 const SIZE = { cpus: 1, memory: "512MiB" };
 const ENVIRONMENTS = { containers: { provider: "docker", ...SIZE }, vms: { provider: "qemu", ...SIZE } };
@@ -17,13 +19,14 @@ const NODES = [1, 2, 4];
 const MESH = 2;
 const SYNC_LIMIT = 1.5;
 
-const FIGURES = {
+const syncSec = (row: RunRow) => row.sync_s;
+const FIGURES: Figures = {
   "until all databases answer, s": (row) => row.provision_s,
-  "sync, s": (row) => row.sync_s,
+  "sync, s": syncSec,
   "deviation, %": (row) => row.deviation_pct,
   "remote p99, ms": (row) => row.lateness_remote_p99_ms,
   "teardown, s": (row) => row.teardown_s,
-} as const satisfies Record<string, (row: RunRow) => number | null>;
+};
 
 await runBench({
   name: "qemu",
@@ -31,36 +34,22 @@ await runBench({
   options: { runs: [3, "runs of each point"], rate: [600, "tuples a minute"], seconds: [5, "of the main loop"] },
   async measure({ runs, rate, seconds }) {
     const load = { rate, aggregation: 10, duration: `${seconds}s`, warmup: "0s", repetitions: runs };
-    const all = await runSweep({ ...load, matrix: { nodes: NODES }, environments: ENVIRONMENTS });
-    const rows = all.filter(({ status }) => status === "VALID");
-    const figureOf = (arm: string, nodes: number, read: (row: RunRow) => number | null): number | undefined => {
-      const ofPoint = rows.filter((row) => row.environment === arm && row.nodes === nodes);
-      const values = ofPoint.map(read).filter((value) => value !== null);
-      return values.length === 0 ? undefined : median(values);
+    const rows = await runSweep({ ...load, matrix: { nodes: NODES }, environments: ENVIRONMENTS });
+    const isolation = rows.find(({ environment }) => environment === "vms")?.isolation ?? "unknown";
+    const arms = [
+      { environment: "containers", title: "containers" },
+      { environment: "vms", title: isolation },
+    ];
+    const of = `D = ${rate}/min, medians of at most ${runs} VALID runs`;
+    const tables = tablesOfArms(rows, { nodes: NODES, arms, figures: FIGURES, of });
+    const [containers, vms] = arms.map(({ environment }) => medianOf(rows, { environment, nodes: MESH }, syncSec));
+    const goal: Goal = {
+      what: `sync of virtual machines over that of containers, N = ${MESH}`,
+      value: vms === undefined || !containers ? undefined : vms / containers,
+      bound: "at most",
+      limit: SYNC_LIMIT,
+      unit: "",
     };
-    const isolation = all.find(({ environment }) => environment === "vms")?.isolation ?? "unknown";
-    const [vmSync, containerSync] = ["vms", "containers"].map((arm) => figureOf(arm, MESH, FIGURES["sync, s"]));
-    return {
-      tables: NODES.map((nodes) => ({
-        title: `N = ${nodes}, D = ${rate}/min, medians of at most ${runs} VALID runs`,
-        columns: ["", "containers", isolation],
-        rows: Object.entries(FIGURES).map(([name, read]) => {
-          const [containers, vms] = Object.keys(ENVIRONMENTS).map((arm) => figureOf(arm, nodes, read) ?? "none");
-          return [name, containers ?? "none", vms ?? "none"];
-        }),
-      })),
-      goals:
-        isolation === "tcg"
-          ? []
-          : [
-              {
-                what: `sync of virtual machines over that of containers, N = ${MESH}`,
-                value: vmSync === undefined || !containerSync ? undefined : vmSync / containerSync,
-                bound: "at most",
-                limit: SYNC_LIMIT,
-                unit: "",
-              },
-            ],
-    };
+    return { tables, goals: isolation === "tcg" ? [] : [goal] };
   },
 });

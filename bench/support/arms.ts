@@ -35,9 +35,9 @@ export function tablesOfArms(
   return nodes.map((count) => ({
     title: `N = ${count}, ${of}`,
     columns: ["", ...arms.map(({ title }) => title)],
-    rows: Object.entries(figures).map(([name, read]) => [
-      name,
-      ...arms.map(({ environment }) => medianOf(rows, { environment, nodes: count }, read) ?? "none"),
-    ]),
+    rows: Object.entries(figures).map(([name, read]) => {
+      const cells = arms.map(({ environment }) => medianOf(rows, { environment, nodes: count }, read) ?? "none");
+      return ([name] as (string | number)[]).concat(cells);
+    }),
   }));
 }

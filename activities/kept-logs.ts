@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ignoring } from "#activities/ignoring";
 import type { NodeProvider } from "#activities/providers/provider";
 import { writeWhole } from "#activities/results/write-whole";
 import { sweepIdOf } from "#model/ids";
@@ -24,13 +25,8 @@ export class KeptLogs {
   }
 
   /** @returns `undefined` where none was kept. */
-  async read(runId: string, nodeIndex: number): Promise<string | undefined> {
-    try {
-      return await readFile(this.#pathOf(runId, nodeIndex), "utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
+  read(runId: string, nodeIndex: number): Promise<string | undefined> {
+    return ignoring("ENOENT", readFile(this.#pathOf(runId, nodeIndex), "utf8"));
   }
 
   async #keepOne(provider: NodeProvider, runId: string, nodeIndex: number): Promise<void> {

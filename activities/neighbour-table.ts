@@ -6,16 +6,13 @@
  */
 
 import { readFile } from "node:fs/promises";
+import { ignoring } from "#activities/ignoring";
 
 /** @returns How many places this machine's table has; `undefined` where the kernel does not tell. */
 export async function readNeighbourLimit(): Promise<number | undefined> {
-  try {
-    return Number(await readFile("/proc/sys/net/ipv4/neigh/default/gc_thresh3", "utf8"));
-  } catch (error) {
-    // In a network namespace of one's own the file is not there.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  // In a network namespace of one's own the file is not there.
+  const text = await ignoring("ENOENT", readFile("/proc/sys/net/ipv4/neigh/default/gc_thresh3", "utf8"));
+  return text === undefined ? undefined : Number(text);
 }
 
 /** The largest N with N·(N−1) ≤ `neighbourLimit`. */

@@ -3,6 +3,7 @@
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { ignoring } from "#activities/ignoring";
 import { digestOf, readNodeImageInputs } from "#activities/image/node-image";
 import type { NodeImageInputs } from "#activities/image/node-image";
 
@@ -97,13 +98,8 @@ export function vmDiskDir(cache: string, kind: VmDiskKind, id: string): string |
 export async function findVmDisk(cache: string, kind: VmDiskKind, id: string): Promise<VmDisk | undefined> {
   const dir = vmDiskDir(cache, kind, id);
   if (dir === undefined) return undefined;
-  let text: string;
-  try {
-    text = await readFile(join(dir, VM_DISK_FILE.facts), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await ignoring("ENOENT", readFile(join(dir, VM_DISK_FILE.facts), "utf8"));
+  if (text === undefined) return undefined;
   await utimes(dir, new Date(), new Date());
   const facts = factsShape.parse(JSON.parse(text));
   return facts.id === id ? { ...facts, dir } : undefined;

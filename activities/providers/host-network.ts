@@ -14,6 +14,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { z } from "zod";
 import { withFileLock } from "#activities/file-lock";
+import { ignoring } from "#activities/ignoring";
 import { chooseSubnet, gatewayAddress, nodeAddress, poolRoutes } from "#activities/providers/address-pool";
 import { createUnlessThere, removeIfThere, runHostCommand } from "#activities/providers/host-command";
 import { readHostRoutes } from "#activities/providers/host-routes";
@@ -198,12 +199,8 @@ export class HostNetworks {
   }
 
   async #read(runId: string): Promise<NetworkRecord | undefined> {
-    try {
-      return networkFile.parse(JSON.parse(await readFile(this.#path(runId), "utf8")));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
+    const text = await ignoring("ENOENT", readFile(this.#path(runId), "utf8"));
+    return text === undefined ? undefined : networkFile.parse(JSON.parse(text));
   }
 
   /** Whole or not at all. */

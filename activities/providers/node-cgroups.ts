@@ -2,6 +2,7 @@
 
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ignoring } from "#activities/ignoring";
 import { BenchError } from "#model/errors";
 
 const MIB = 1024 * 1024;
@@ -144,13 +145,3 @@ export class NodeCgroups {
 const writeSetting = (file: string, value: string): Promise<void> => writeFile(file, value, { flag: "r+" });
 
 const readMembers = (folder: string): Promise<string> => readFile(join(folder, "cgroup.procs"), "utf8");
-
-/** @returns `undefined` where the call failed with this errno. */
-async function ignoring<T>(code: string, result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === code) return undefined;
-    throw error;
-  }
-}

@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 
 import { join } from "node:path";
 import { z } from "zod";
 import { parseProcessStat } from "#activities/guards/proc-text";
+import { ignoring } from "#activities/ignoring";
 import type { ProcessIdentity } from "#activities/process-identity";
 import type { Labels } from "#activities/providers/labels";
 import type { LabelledResource } from "#activities/providers/provider";
@@ -63,10 +64,7 @@ export class NodeFolders {
 
   /** All that carry labels, unfinished ones too. */
   async list(): Promise<NodeFolder[]> {
-    const names = await readdir(this.#dir).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return [];
-      throw error;
-    });
+    const names = (await ignoring("ENOENT", readdir(this.#dir))) ?? [];
     const folders = await Promise.all(
       names.map(async (name) => ({ name, path: this.pathOf(name), labels: (await this.#readLabels(name)) ?? {} })),
     );
@@ -111,16 +109,13 @@ export const startLogOf = ({ path }: NodeFolder): string => join(path, "start.lo
  * remove makes it fail.
  */
 export async function removeFolder(path: string): Promise<void> {
-  const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
+  const names = (await ignoring("ENOENT", readdir(path))) ?? [];
   for (const name of names) {
-    if (name === MOUNT_POINT) await ignoringMissing(rmdir(join(path, name)));
+    if (name === MOUNT_POINT) await ignoring("ENOENT", rmdir(join(path, name)));
     else if (name !== LABELS_FILE) await rm(join(path, name), { force: true });
   }
   await rm(join(path, LABELS_FILE), { force: true });
-  await ignoringMissing(rmdir(path));
+  await ignoring("ENOENT", rmdir(path));
 }
 
 export function describeFolder({ name, labels }: NodeFolder, kind: "process" | "vm" = "process"): LabelledResource {
@@ -138,18 +133,6 @@ export function describeFolder({ name, labels }: NodeFolder, kind: "process" | "
   };
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw error;
-  }
-}
-
-async function ignoringMissing(removal: Promise<void>): Promise<void> {
-  await removal.catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw error;
-  });
-}
+/** Nothing is below what is no folder, either. */
+const readIfThere = (path: string): Promise<string | undefined> =>
+  ignoring("ENOTDIR", ignoring("ENOENT", readFile(path, "utf8")));

@@ -4,6 +4,7 @@ import { collectRun } from "#activities/collect-run";
 import { destroyNodes } from "#activities/destroy-nodes";
 import { EvidenceSpool } from "#activities/evidence";
 import { withFailureBoundary } from "#activities/failure-boundary";
+import { HostFence } from "#activities/fence/host-fence";
 import { findNodes } from "#activities/find-nodes";
 import { finaliseRun, followMainLoop } from "#activities/follow-run";
 import { providerOf } from "#activities/host-dependencies";
@@ -103,11 +104,20 @@ const fetchEvidence = async ({ spoolDir }: HostDependencies, { runId, part }: { 
   data: await new EvidenceSpool(spoolDir).readPart(runId, part),
 });
 
+/** @throws {BenchError} `image`; `no provider`; `busy host` where runs have the machine for an hour. */
 async function buildImage(
-  { buildImage: build, host }: HostDependencies,
+  dependencies: HostDependencies,
   input: { sha: string; archive: string },
 ): Promise<{ image: string }> {
+  const { buildImage: build, imageBuilds, host, timing, currentContext } = dependencies;
   if (build === undefined)
     throw new BenchError("no provider", "this host has no engine to build an image for", { host });
-  return build(input);
+  const fence = new HostFence(dependencies);
+  const buildTiming = { pollMs: timing.fencePollMs, waitMs: timing.buildWaitMs };
+  return imageBuilds.build(
+    () => build(input),
+    () => fence.findHolder(),
+    buildTiming,
+    currentContext().signal,
+  );
 }

@@ -2,6 +2,7 @@
 
 import type { OpenNodeDatabase } from "#activities/database/node-database";
 import type { HostGuards } from "#activities/guards/host-guards";
+import type { ImageBuilds } from "#activities/image/image-builds";
 import { providerKeyOf } from "#activities/providers/provider";
 import type { NodeProvider, ProviderKey } from "#activities/providers/provider";
 import type { ReapedHost } from "#activities/reap-host";
@@ -33,6 +34,8 @@ export interface StepTiming {
   /** Whoever else has the machine is asked for this often, and waited for this long. */
   readonly fencePollMs: number;
   readonly fenceWaitMs: number;
+  /** An image is built between two runs, or not at all after so long. */
+  readonly buildWaitMs: number;
 }
 
 export const DEFAULT_TIMING: StepTiming = {
@@ -44,6 +47,7 @@ export const DEFAULT_TIMING: StepTiming = {
   routeCheckMs: 15_000,
   fencePollMs: 200,
   fenceWaitMs: 120_000,
+  buildWaitMs: 60 * 60_000,
 };
 
 export interface HostDependencies extends ReapedHost {
@@ -57,6 +61,8 @@ export interface HostDependencies extends ReapedHost {
   readonly currentContext: () => StepContext;
   readonly timing: StepTiming;
   readonly guards: HostGuards;
+  /** Shared by all hosts of a worker. */
+  readonly imageBuilds: ImageBuilds;
   /** Absent where no engine could run the image. @throws {BenchError} `image`. */
   readonly buildImage?: ((input: { sha: string; archive: string }) => Promise<{ image: string }>) | undefined;
 }

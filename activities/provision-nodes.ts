@@ -38,6 +38,8 @@ export async function provisionNodes(
   const { signal } = context;
   await new HostFence(dependencies).take(input.run, input.deadlineAt, dependencies.timing, signal);
   await refuseEnded(dependencies, input.run);
+  const { imageBuilds, timing } = dependencies;
+  await imageBuilds.awaitNone(timing.fencePollMs, signal, (waitingFor) => report({ nodesDone: 0, waitingFor }));
   const startedMs = performance.now();
   await prepareHost(dependencies, input, signal, report);
   const nodes = await ensureNodes(dependencies, input, signal);

@@ -16,6 +16,7 @@ import { note, runBench } from "#bench/support/program";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
 import { deriveFenceToken, derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
 import { LockFiles } from "#activities/fence/lock-files";
+import { ImageBuilds } from "#activities/image/image-builds";
 import { RemoteHostGuards } from "#activities/guards/host-guards";
 import { createHostActivities } from "#activities/host-activities";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
@@ -162,6 +163,7 @@ async function measureSync(provider: NodeProvider, environment: Environment, nod
     machineFence: new LockFiles(join(dir, "locks")),
     currentContext: () => context,
     timing: DEFAULT_TIMING,
+    imageBuilds: new ImageBuilds(),
     guards: new RemoteHostGuards(DEFAULT_GUARDS),
   });
   const run = await newRun(provider, environment, nodes);

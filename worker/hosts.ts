@@ -10,6 +10,7 @@ import { DEFAULT_TIMING } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { LockFiles } from "#activities/fence/lock-files";
 import { buildCommitImage } from "#activities/image/commit-image";
+import { ImageBuilds } from "#activities/image/image-builds";
 import { nodeImageTag } from "#activities/image/node-image";
 import { vmDiskId } from "#activities/image/vm-disk";
 import { nodeImageDir, nodeTreeDigest } from "#activities/image/node-tree";
@@ -35,6 +36,7 @@ import type { TemporalView } from "#worker/temporal-view";
 export function openHosts(installation: Installation, { askRunOutcome, domain }: TemporalView): HostDependencies[] {
   const { hosts, guards } = requireHostsFile(installation);
   const machineFence = new LockFiles(locateLockDir());
+  const imageBuilds = new ImageBuilds();
   return Object.entries(hosts).map(([host, settings]) => {
     const hostSecret = readHostSecret(settings.secret_file, installation.hostsFile);
     return {
@@ -52,6 +54,7 @@ export function openHosts(installation: Installation, { askRunOutcome, domain }:
       currentContext: currentStepContext,
       timing: DEFAULT_TIMING,
       guards: openGuards(settings, guards),
+      imageBuilds,
       buildImage: imageBuilder(settings),
     };
   });

@@ -27,6 +27,8 @@ const DEADLINE_GRACE_MS = 15_000;
 const COLLECT_LIMIT = OUTAGE_MS;
 const TEARDOWN_LIMIT = OUTAGE_MS;
 const PREPARATION_LIMIT = OUTAGE_MS;
+/** The activity itself gives up waiting after an hour; a worker's restart begins that anew. */
+const IMAGE_LIMIT = "2 hours";
 /** A write takes well under a second; when the worker dies over it, the next attempt starts after this. */
 const STORE_STEP_LIMIT = "12 seconds";
 
@@ -89,11 +91,11 @@ export const preparationActivities = (host: string): Proxies<HostActivities> =>
     retry: RETRY,
   });
 
-/** A minute or so where the engine has none of the commit's layers; nothing runs of it. */
+/** A minute or so where the engine has none of the commit's layers; nothing runs of it. It waits for its host's run first. */
 export const imageActivities = (host: string): Proxies<Pick<HostActivities, "buildImage">> =>
   hostActivities(host, {
     scheduleToStartTimeout: NO_WORKER_AFTER,
-    scheduleToCloseTimeout: PREPARATION_LIMIT,
+    scheduleToCloseTimeout: IMAGE_LIMIT,
     retry: RETRY,
   });
 

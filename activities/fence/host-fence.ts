@@ -68,6 +68,17 @@ export class HostFence {
     return (await Promise.all(this.#marks().map((mark) => mark.list()))).flat();
   }
 
+  /** A run that measures on the machine now, whosever it is. */
+  async findHolder(): Promise<FenceHolder | undefined> {
+    const now = new Date();
+    // The machine's own mark first: as long as that is there, no engine is asked beside a run.
+    for (const mark of this.#marks()) {
+      const holder = (await mark.list()).find(({ deadlineAt }) => !isPastDeadline(deadlineAt, now));
+      if (holder !== undefined) return holder;
+    }
+    return undefined;
+  }
+
   /**
    * Runs that only their marks are left of: their worker is gone, and so are their nodes, as the engine says that would
    * have them. Whoever cleans up by labels knows nothing of files.

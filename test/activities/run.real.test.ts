@@ -5,6 +5,7 @@ import { deriveFenceToken, derivePassword, derivePeerPassword, verifierOf } from
 import { EvidenceSpool } from "#activities/evidence";
 import { LocalHostGuards } from "#activities/guards/host-guards";
 import { LockFiles } from "#activities/fence/lock-files";
+import { ImageBuilds } from "#activities/image/image-builds";
 import { createHostActivities } from "#activities/host-activities";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
 import type { HostActivities } from "#activities/index";
@@ -48,6 +49,7 @@ beforeAll(() => {
       heartbeat: (progress) => progress && heartbeats.push(progress),
     }),
     timing: DEFAULT_TIMING,
+    imageBuilds: new ImageBuilds(),
     guards: new LocalHostGuards({ ...DEFAULT_GUARDS, foreignCpuPct: 100 }),
   });
 });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createHostActivities } from "#activities/host-activities";
 import { RemoteHostGuards } from "#activities/guards/host-guards";
 import { LockFiles } from "#activities/fence/lock-files";
+import { ImageBuilds } from "#activities/image/image-builds";
 import type { HostDependencies } from "#activities/host-dependencies";
 import type { HostActivities } from "#activities/index";
 import type { StepContext } from "#activities/step";
@@ -56,7 +57,9 @@ export class HostHarness implements Disposable {
         routeCheckMs: 20,
         fencePollMs: 2,
         fenceWaitMs: 20,
+        buildWaitMs: 20,
       },
+      imageBuilds: new ImageBuilds(),
       guards: new RemoteHostGuards(DEFAULT_GUARDS),
     };
     this.activities = createHostActivities(this.dependencies);

@@ -5,6 +5,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { openMysqlNodeDatabase } from "#activities/database/mysql-node-database";
 import { deriveFenceToken, derivePassword, derivePeerPassword, verifierOf } from "#activities/database/password";
 import { LockFiles } from "#activities/fence/lock-files";
+import { ImageBuilds } from "#activities/image/image-builds";
 import { RemoteHostGuards } from "#activities/guards/host-guards";
 import { createHostActivities } from "#activities/host-activities";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
@@ -34,6 +35,7 @@ class Installation {
       fenceToken: (runId) => deriveFenceToken(`${secret}${this.host}`, runId),
       providers: new Map([["docker", this.provider]]),
       machineFence: new LockFiles(dir.join(this.host)),
+      imageBuilds: new ImageBuilds(),
       openDatabase: openMysqlNodeDatabase(secret),
       credentials: {
         workerVerifier: (runId) => verifierOf(derivePassword(secret, runId)),

@@ -5,6 +5,7 @@ import type { Context } from "@temporalio/activity";
 import { WorkflowNotFoundError } from "@temporalio/client";
 import type { Client } from "@temporalio/client";
 import { LockFiles } from "#activities/fence/lock-files";
+import { ImageBuilds } from "#activities/image/image-builds";
 import { RemoteHostGuards } from "#activities/guards/host-guards";
 import { createHostActivities } from "#activities/host-activities";
 import { DEFAULT_TIMING } from "#activities/host-dependencies";
@@ -211,6 +212,7 @@ export class SimulatedInstallation {
       machineFence: new LockFiles(`/${process.machine}/locks`),
       currentContext: () => jobNow().context,
       timing: TIMING,
+      imageBuilds: new ImageBuilds(),
       guards: new RemoteHostGuards(DEFAULT_GUARDS),
     };
   }

@@ -1,7 +1,6 @@
 /** F55 and what nights are for: a slower commit, from the night it comes with to the issue that is closed. */
 
-import { generateKeyPairSync } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSqliteStore } from "#activities/results/sqlite-store";
@@ -9,6 +8,7 @@ import { findSchedule } from "#cli/nightly/schedules";
 import { WORKFLOW_QUEUE } from "#model/ids";
 import { nightSweepId, nightWorkflowId } from "#model/nightly";
 import type { nightlyWorkflow } from "#workflows/nightly";
+import { reportingTo } from "#test/support/github/app-key";
 import { packCommit } from "#test/support/github/commit-archive";
 import { GithubDouble } from "#test/support/github/github-double";
 import { InstallationHarness, until } from "#test/support/installation-harness";
@@ -28,16 +28,7 @@ beforeAll(async () => {
   github.tarballs.set(GOOD, await packCommit());
   github.tarballs.set(SLOW, await packCommit(slower));
   github.tarballs.set(MENDED, await packCommit());
-  harness = await InstallationHarness.up({
-    hosts: { github: { app_id: github.appId, private_key_file: "secrets/github-app.pem", api_url: github.url } },
-    prepare(home) {
-      mkdirSync(join(home, "secrets"), { recursive: true, mode: 0o700 });
-      const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-      const pem = privateKey.export({ type: "pkcs8", format: "pem" });
-      writeFileSync(join(home, "secrets", "github-app.pem"), pem, { mode: 0o600 });
-      return () => {};
-    },
-  });
+  harness = await InstallationHarness.up(reportingTo(github));
 });
 
 afterAll(async () => {

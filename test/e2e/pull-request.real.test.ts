@@ -1,6 +1,5 @@
 /** The whole story of a comment, on real Docker and Temporal, with a double of GitHub alone. */
 
-import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@temporalio/client";
@@ -9,6 +8,7 @@ import { gateComment } from "#cli/github/gate";
 import { submitOrder } from "#cli/github/submit";
 import { sweepWorkflowId } from "#model/ids";
 import type { RunRow } from "#model/result-row";
+import { reportingTo } from "#test/support/github/app-key";
 import { packCommit } from "#test/support/github/commit-archive";
 import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
 import { InstallationHarness, until } from "#test/support/installation-harness";
@@ -29,16 +29,7 @@ beforeAll(async () => {
   github.pulls.set(PULL, { number: PULL, headSha: HEAD, baseSha: BASE, mergeBaseSha: BASE });
   github.tarballs.set(BASE, await packCommit());
   github.tarballs.set(HEAD, await packCommit(changeOfHead));
-  harness = await InstallationHarness.up({
-    hosts: { github: { app_id: github.appId, private_key_file: "secrets/github-app.pem", api_url: github.url } },
-    prepare(home) {
-      mkdirSync(join(home, "secrets"), { recursive: true, mode: 0o700 });
-      const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-      const pem = privateKey.export({ type: "pkcs8", format: "pem" });
-      writeFileSync(join(home, "secrets", "github-app.pem"), pem, { mode: 0o600 });
-      return () => {};
-    },
-  });
+  harness = await InstallationHarness.up(reportingTo(github));
   github.files.set(`${HEAD}:bench/small.yaml`, readFileSync(harness.writeSpec("small"), "utf8"));
 }, 120_000);
 

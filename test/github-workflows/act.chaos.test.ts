@@ -4,13 +4,13 @@
  */
 
 import { execFileSync, spawn } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Steps } from "#infra/console/steps";
 import { ensureGoTool } from "#infra/go-tools/tool";
 import { locateInstallation } from "#worker/installation";
+import { reportingTo } from "#test/support/github/app-key";
 import { packCommit } from "#test/support/github/commit-archive";
 import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
 import { InstallationHarness, until } from "#test/support/installation-harness";
@@ -30,16 +30,7 @@ beforeAll(async () => {
   github.permissions.set("ada", "write");
   github.pulls.set(7, { number: 7, headSha: HEAD, baseSha: BASE, mergeBaseSha: BASE });
   for (const sha of [HEAD, BASE]) github.tarballs.set(sha, await packCommit());
-  harness = await InstallationHarness.up({
-    hosts: { github: { app_id: github.appId, private_key_file: "secrets/github-app.pem", api_url: github.url } },
-    prepare(home) {
-      mkdirSync(join(home, "secrets"), { recursive: true, mode: 0o700 });
-      const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-      const pem = privateKey.export({ type: "pkcs8", format: "pem" });
-      writeFileSync(join(home, "secrets", "github-app.pem"), pem, { mode: 0o600 });
-      return () => {};
-    },
-  });
+  harness = await InstallationHarness.up(reportingTo(github));
   github.files.set(`${HEAD}:bench/small.yaml`, readFileSync(harness.writeSpec("small"), "utf8"));
   execFileSync("git", ["clone", "-q", CHECKOUT, dir.join("repository")]);
   writeAction("checkout", `git clone -q ${dir.join("repository")} .`);

@@ -1,15 +1,12 @@
 /** The poller for one-use runners, on a double of GitHub and with a stand-in for its runner. */
 
-import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { openGithubApp } from "#activities/github/github-app";
 import { serveJobs, type RunnerSettings } from "#infra/runner/serve-jobs";
+import { openAppAt } from "#test/support/github/app-key";
 import { GithubDouble } from "#test/support/github/github-double";
 import { TempDir } from "#test/support/temp-dir";
 
-const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 // Writes are a second apart here, too.
 vi.setConfig({ testTimeout: 20_000 });
 
@@ -32,7 +29,7 @@ async function serve(script: string, until: () => boolean, change: Partial<Runne
   chmodSync(dir.join("run.sh"), 0o755);
   const notes: string[] = [];
   const done = new AbortController();
-  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
+  const app = openAppAt(github);
   const settings: RunnerSettings = {
     repository: github.repository,
     labels: ["meshbench", "lab-1"],

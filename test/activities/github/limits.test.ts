@@ -1,19 +1,16 @@
 /** F51: GitHub that fails, forbids or limits delays what is said, and nothing is said twice. */
 
-import { generateKeyPairSync } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@temporalio/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createGithubActivities } from "#activities/github/github-activities";
-import { openGithubApp } from "#activities/github/github-app";
 import type { ResultsStore } from "#activities/results/results-store";
 import type { SweepOnPullRequest } from "#model/pull-request";
+import { openAppAt } from "#test/support/github/app-key";
 import { GithubDouble } from "#test/support/github/github-double";
 import { OutageClock } from "#test/support/github/github-outage";
 
 const HEAD = "a".repeat(40);
-const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 const SECONDARY = { message: "You have exceeded a secondary rate limit. Please wait a few minutes." };
 const STATUS = { status: 403, body: SECONDARY };
 
@@ -44,7 +41,7 @@ const emptyStore = { listRuns: () => [], findSweep: () => undefined } as unknown
 const currentContext = () => ({ heartbeat: () => {}, sleep: (ms: number) => delay(ms) });
 
 function activities() {
-  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
+  const app = openAppAt(github);
   return createGithubActivities({ app, client: {} as Client, store: emptyStore, currentContext });
 }
 

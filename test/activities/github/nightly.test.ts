@@ -1,9 +1,7 @@
-import { generateKeyPairSync } from "node:crypto";
 import type { Client } from "@temporalio/client";
 import { Octokit } from "octokit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createGithubActivities } from "#activities/github/github-activities";
-import { openGithubApp } from "#activities/github/github-app";
 import { upsertIssue } from "#activities/github/issues";
 import type { ResultsStore } from "#activities/results/results-store";
 import { parseComment, type RunCommand } from "#model/comment-command";
@@ -11,10 +9,8 @@ import { LEAST_CHANGE } from "#model/nightly";
 import type { Night } from "#model/nightly-history";
 import { regressionIssue, type IssueText } from "#report/nightly";
 import { liveThrough } from "#test/model/nightly-fixture";
+import { openAppAt } from "#test/support/github/app-key";
 import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
-
-const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-const PEM = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 
 const OPEN = issueAfter(14);
 const OVER = issueAfter(18);
@@ -83,7 +79,7 @@ test("another regression is another issue", async () => {
 });
 
 function activitiesOver(store: Partial<ResultsStore>) {
-  const app = openGithubApp({ appId: github.appId, privateKey: PEM, apiUrl: github.url });
+  const app = openAppAt(github);
   return createGithubActivities({ app, client: {} as Client, store: store as ResultsStore, currentContext });
 }
 

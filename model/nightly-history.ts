@@ -3,7 +3,13 @@
 import type { BaselineRule, NightlyColumn } from "#model/nightly";
 import { NIGHTLY_COLUMNS } from "#model/nightly";
 import type { NightVerdict } from "#model/nightly-verdict";
-import { FACTOR_COLUMNS, hitDeadline, summariseColumn, summarisePoints, type FactorColumn } from "#model/point-summary";
+import {
+  FACTOR_COLUMNS,
+  summariseColumn,
+  summarisePoints,
+  withLowerBounds,
+  type FactorColumn,
+} from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import type { PreparedEnvironment } from "#model/run";
 import type { Spec } from "#model/spec";
@@ -67,15 +73,6 @@ function medianOf(rows: readonly RunRow[], column: NightlyColumn): [NightlyColum
   const summary = summariseColumn(withLowerBounds(rows), column);
   return summary === undefined ? [] : [[column, summary.median]];
 }
-
-/**
- * Runs that hit their deadline count with what they had by then: a load that is carried no longer is the greatest of
- * changes, and would leave no figure.
- */
-export const withLowerBounds = (rows: readonly RunRow[]): RunRow[] =>
-  rows.map((row) => (hitDeadline(row) && row.deviation_pct !== null ? Object.assign({}, row, VALID) : row));
-
-const VALID = { status: "VALID", reason: "" } as const;
 
 /** What is measured, whatever runs it and however often. */
 function loadOf({ environments, factors, warmupSec, seed, order, observe }: Spec): string {

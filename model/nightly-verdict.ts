@@ -19,14 +19,13 @@ import {
   seriesOf,
   valueOn,
   valuesOf,
-  withLowerBounds,
   type Baseline,
   type Era,
   type MeasuredNight,
   type Series,
   type SeriesValue,
 } from "#model/nightly-history";
-import { FACTOR_COLUMNS } from "#model/point-summary";
+import { FACTOR_COLUMNS, withLowerBounds } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { median } from "#model/statistics";
 

@@ -89,6 +89,15 @@ export function countStatuses(rows: readonly RunRow[]): StatusCounts {
 /** Such a run's `elapsed_s` and deviation are the least they would have been. */
 export const hitDeadline = ({ reason }: RunRow): boolean => reason.startsWith("deadline:");
 
+/**
+ * Runs that hit their deadline count with what they had by then: a load that is carried no longer is the greatest of
+ * changes, and would leave no figure.
+ */
+export const withLowerBounds = (rows: readonly RunRow[]): RunRow[] =>
+  rows.map((row) => (hitDeadline(row) && row.deviation_pct !== null ? Object.assign({}, row, VALID) : row));
+
+const VALID = { status: "VALID", reason: "" } as const;
+
 /** Attempts in whose place a later one of the same repetition stands. */
 export function replacedAttempts(rows: readonly RunRow[]): Set<RunRow> {
   const repetitions = Map.groupBy(rows, (row) => `${row.sweep_id} ${pointKey(row)} ${row.repetition}`);

@@ -55,7 +55,7 @@ export async function collectRun(
     const [digestsExpected, ...collected] = await untilAborted(signal, collecting);
     const results = collected.map(({ result }) => result);
     const proofs = collected.map(({ proof }) => proof);
-    const guards = await dependencies.guards.recordOf(spool.guardLogPath(run.runId));
+    const guards = await dependencies.guards.recordOf(spool.guardLogPath(run.runId), nodes);
     const masterIndex = masterIndexOf(nodes);
     const row = judgeRun({
       run,

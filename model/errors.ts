@@ -87,6 +87,11 @@ export const FAILURES = {
     retry: "fresh-run",
     hint: "Temporal lost the run's history; meshbench reap cleans up",
   },
+  "github refused": {
+    endsAs: "FAILED",
+    retry: "never",
+    hint: "see that what is named is there, and that the App may do this: docs/github.md lists its permissions",
+  },
   image: { endsAs: "FAILED", retry: "never", hint: "build or load it: meshbench image build" },
   "licence read-only": {
     endsAs: "FAILED",
@@ -148,6 +153,11 @@ export const FAILURES = {
     endsAs: "FAILED",
     retry: "fresh-run",
     hint: "a node could not connect to all databases; where connections time out: meshbench doctor, neighbour table",
+  },
+  unwatched: {
+    endsAs: "SUSPECT",
+    retry: "never",
+    hint: "see that the worker's home has room and can be written; the data is proven, not that nobody disturbed it",
   },
 } as const satisfies Record<string, FailureRule>;
 

@@ -108,8 +108,11 @@ export interface GuardRecord {
   readonly samples: { readonly columns: readonly string[]; readonly rows: readonly (readonly (number | null)[])[] };
 }
 
-/** Nothing is guessed where the host is another machine than the worker's. */
-export type RunGuards = GuardRecord | "not sampled";
+/**
+ * `not sampled`: the host is another machine than the worker's, and nothing is guessed. `samples lost`: it was looked at,
+ * and what was seen went with a worker that had no room to write it down.
+ */
+export type RunGuards = GuardRecord | "not sampled" | "samples lost";
 
 const SAMPLE_COLUMNS = [
   "endMs",
@@ -131,7 +134,7 @@ const WINDOW_SEC = 10;
 const PROGRAMS_SHOWN = 5;
 
 /** Two workers that followed one run for a moment may have counted the same time: the later entry is left out. */
-export function guardRecordOf(entries: readonly GuardEntry[]): RunGuards {
+export function guardRecordOf(entries: readonly GuardEntry[]): GuardRecord | "not sampled" {
   const begin = entries.find((entry) => entry.type === "begin");
   const sampled = entries.filter((entry) => entry.type === "interval");
   const intervals = withoutOverlaps(sampled.map(({ interval }) => interval));
@@ -157,7 +160,8 @@ export function guardRecordOf(entries: readonly GuardEntry[]): RunGuards {
 }
 
 /**
- * What others did to a run. `noisy host` where it lasted, `load burst` where it was only for a while.
+ * What others did to a run. `noisy host` where it lasted, `load burst` where it was only for a while, `unwatched` where
+ * nobody can tell any more.
  * @param options.nodesOutliveEngine - Its restart disturbs nobody, or a node shows a gap.
  * @returns `undefined` where nobody did, or where nothing was sampled.
  */
@@ -167,6 +171,8 @@ export function foreignFailureOf(
   { nodesOutliveEngine = false } = {},
 ): Failure | undefined {
   if (guards === undefined || guards === "not sampled") return undefined;
+  if (guards === "samples lost")
+    return { kind: "unwatched", message: "what was sampled on the host over the main loop is lost" };
   const { cpuPct, worstCpuPct, enginesGone } = guards.foreign;
   const [engine] = enginesGone;
   if (engine !== undefined && !nodesOutliveEngine)

@@ -177,7 +177,7 @@ function describeDifference(
 /** Before gaps and reconnects, which other load on the host explains. */
 function checkOthers(measured: RunMeasurements): Failure | undefined {
   const failure = checkBursts(measured);
-  return failure?.kind === "load burst" ? undefined : failure;
+  return failure !== undefined && FAILURES[failure.kind].endsAs === "SUSPECT" ? undefined : failure;
 }
 
 function checkBursts({ run, guards, thresholds = DEFAULT_GUARDS }: RunMeasurements): Failure | undefined {

@@ -38,7 +38,7 @@ const EFFECTS: readonly { readonly title: string; readonly of: (sampled: Sampled
 export function effectColumns(evidence: readonly SampledEvidence[]): PointColumn[] {
   const sampled = new Map(
     evidence.flatMap(({ run, guards, wallClocks = [] }) =>
-      guards === undefined || guards === "not sampled" ? [] : [[run.runId, { guards, wallClocks }] as const],
+      guards === undefined || typeof guards === "string" ? [] : [[run.runId, { guards, wallClocks }] as const],
     ),
   );
   if (sampled.size === 0) return [];

@@ -20,8 +20,10 @@ export class GuardLog {
   append(entry: GuardEntry): void {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     const line = `${JSON.stringify(entry)}\n`;
-    // A predecessor's last line may have no end.
-    appendFileSync(this.#path, this.#hasWritten ? line : `\n${line}`, { mode: 0o600 });
+    const isAfterWhole = this.#hasWritten;
+    this.#hasWritten = false;
+    // The last line may have no end: a predecessor died over it, or there was no room for all of it.
+    appendFileSync(this.#path, isAfterWhole ? line : `\n${line}`, { mode: 0o600 });
     this.#hasWritten = true;
   }
 

@@ -5,7 +5,7 @@ import { HostMeter } from "#activities/guards/host-meter";
 import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
 import { foreignCpuPct, guardRecordOf } from "#model/guards";
-import type { GuardThresholds, RunGuards } from "#model/guards";
+import type { GuardEntry, GuardThresholds, RunGuards } from "#model/guards";
 import type { NodeHandle } from "#model/run";
 
 const EVERY_MS = 1000;
@@ -30,8 +30,11 @@ export interface HostGuards {
    */
   watch(logPath: string, nodes: readonly NodeHandle[]): GuardWatch;
 
-  /** What was sampled. */
-  recordOf(logPath: string): Promise<RunGuards>;
+  /**
+   * What was sampled.
+   * @param nodes - Of the run, while they are there.
+   */
+  recordOf(logPath: string, nodes: readonly NodeHandle[]): Promise<RunGuards>;
 }
 
 export interface GuardWatch {
@@ -42,6 +45,8 @@ export interface GuardWatch {
 /** For a host that is this machine. */
 export class LocalHostGuards implements HostGuards {
   readonly thresholds: GuardThresholds;
+  /** What found no room in a log, by its path. */
+  readonly #unwritten = new Map<string, GuardEntry[]>();
 
   constructor(thresholds: GuardThresholds) {
     this.thresholds = thresholds;
@@ -69,11 +74,21 @@ export class LocalHostGuards implements HostGuards {
   watch(logPath: string, nodes: readonly NodeHandle[]): GuardWatch {
     const meter = new HostMeter(nodes);
     if (!meter.seesAllNodes) return { stop: () => {} };
-    return new RunningWatch(new GuardLog(logPath), meter);
+    return new RunningWatch(new GuardLog(logPath), meter, this.#unwrittenOf(logPath));
   }
 
-  async recordOf(logPath: string): Promise<RunGuards> {
-    return guardRecordOf(await new GuardLog(logPath).read());
+  async recordOf(logPath: string, nodes: readonly NodeHandle[]): Promise<RunGuards> {
+    const written = await new GuardLog(logPath).read();
+    const record = guardRecordOf([...written, ...(this.#unwritten.get(logPath) ?? [])]);
+    return record === "not sampled" && new HostMeter(nodes).seesAllNodes ? "samples lost" : record;
+  }
+
+  /** A host has one run at a time: those of earlier ones are of no use any more. */
+  #unwrittenOf(logPath: string): GuardEntry[] {
+    const entries = this.#unwritten.get(logPath) ?? [];
+    this.#unwritten.clear();
+    this.#unwritten.set(logPath, entries);
+    return entries;
   }
 }
 
@@ -99,40 +114,40 @@ export class RemoteHostGuards implements HostGuards {
 class RunningWatch implements GuardWatch {
   readonly #log: GuardLog;
   readonly #meter: HostMeter;
+  readonly #unwritten: GuardEntry[];
   #timer: NodeJS.Timeout;
-  #isBroken = false;
 
-  constructor(log: GuardLog, meter: HostMeter) {
+  constructor(log: GuardLog, meter: HostMeter, unwritten: GuardEntry[]) {
     this.#log = log;
     this.#meter = meter;
+    this.#unwritten = unwritten;
     const { cpus, engines } = meter;
-    if (!log.exists) this.#write(() => log.append({ type: "begin", cpus, engines, nodes: meter.readNodes() }));
+    const isContinued = log.exists || unwritten.length > 0;
+    if (!isContinued) this.#keep({ type: "begin", cpus, engines, nodes: meter.readNodes() });
     this.#timer = setTimeout(() => this.#sample(), EVERY_MS);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#write(() => {
-      this.#log.append({ type: "interval", ...this.#meter.read() });
-      this.#log.append({ type: "end", engines: this.#meter.engines, nodes: this.#meter.readNodes() });
-    });
+    this.#keep({ type: "interval", ...this.#meter.read() });
+    this.#keep({ type: "end", engines: this.#meter.engines, nodes: this.#meter.readNodes() });
   }
 
   #sample(): void {
     const before = process.threadCpuUsage();
-    this.#write(() => this.#log.append({ type: "interval", ...this.#meter.read() }));
+    this.#keep({ type: "interval", ...this.#meter.read() });
     const { user, system } = process.threadCpuUsage(before);
     const tookMs = (user + system) / 1000;
     this.#timer = setTimeout(() => this.#sample(), Math.max(EVERY_MS, tookMs / LOOKING_SHARE));
   }
 
-  /** A full disk ends no run that goes well otherwise; the record then shows how little was sampled. */
-  #write(entry: () => void): void {
+  /** A full disk ends no run that goes well otherwise, nor does it hide who disturbed one. */
+  #keep(entry: GuardEntry): void {
     try {
-      entry();
+      this.#log.append(entry);
     } catch (error) {
-      if (!this.#isBroken) console.error("guards: a sample of the host is lost:", error);
-      this.#isBroken = true;
+      if (this.#unwritten.length === 0) console.error("guards: samples of the host are kept in memory:", error);
+      this.#unwritten.push(entry);
     }
   }
 }

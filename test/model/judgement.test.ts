@@ -164,6 +164,7 @@ const foreign: [string, RunGuards, string, RegExp][] = [
     /^engine restart: dockerd, process 1/,
   ],
   ["a host elsewhere", "not sampled", "VALID", /^$/],
+  ["samples that are lost", "samples lost", "SUSPECT", /^unwatched: .*lost \(in main, host here\); see that/],
 ];
 test.for(foreign)("with %s on the host the data is proven all the same", async ([, guards, status, reason]) => {
   const row = judgeRun({ ...(await measuredRun(run)), guards, thresholds });

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { EvidenceSpool } from "#activities/evidence";
 import { GuardLog } from "#activities/guards/guard-log";
@@ -29,6 +29,20 @@ test("a line that a dying worker did not finish costs no other line", async () =
   successor.append(END);
   successor.append(END);
   expect(await successor.read()).toEqual([BEGIN, END, END]);
+});
+
+test("a line that found no room for all of it costs no other line", async () => {
+  using dir = new TempDir();
+  const path = dir.join("guards.jsonl");
+  const log = new GuardLog(path);
+  log.append(BEGIN);
+  rmSync(path);
+  mkdirSync(path);
+  expect(() => log.append(END)).toThrow("EISDIR");
+  rmSync(path, { recursive: true });
+  writeFileSync(path, '{"type":"interval","inter');
+  log.append(END);
+  expect(await log.read()).toEqual([END]);
 });
 
 test("what was never sampled is empty, and what is forgotten is gone", async () => {

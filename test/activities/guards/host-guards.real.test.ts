@@ -89,7 +89,7 @@ test("nodes that are not on this machine are not sampled", async () => {
   const guards = new LocalHostGuards(DEFAULT_GUARDS);
   const elsewhere = { index: 1, id: "f".repeat(64), name: "elsewhere", address: "198.18.0.2", port: 3306 };
   guards.watch(dir.join("guards.jsonl"), [elsewhere]).stop();
-  expect(await guards.recordOf(dir.join("guards.jsonl"))).toBe("not sampled");
+  expect(await guards.recordOf(dir.join("guards.jsonl"), [elsewhere])).toBe("not sampled");
 });
 
 test("a host that is not quiet is waited for, then refused with its load", async () => {
@@ -118,7 +118,7 @@ test("samples follow each other without a gap, at most once a second", async () 
   await expect.poll(() => performance.now() - startedMs > 3200, { timeout: 10_000 }).toBe(true);
   watch.stop();
   const watchedSec = (performance.now() - startedMs) / 1000;
-  const record = (await guards.recordOf(dir.join("guards.jsonl"))) as GuardRecord;
+  const record = (await guards.recordOf(dir.join("guards.jsonl"), [])) as GuardRecord;
   expect(record.sampledSec).toBeGreaterThan(watchedSec - 0.5);
   expect(record.sampledSec).toBeLessThan(watchedSec);
   expect(record.samples.rows.length).toBeLessThanOrEqual(Math.ceil(watchedSec));

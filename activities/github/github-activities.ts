@@ -4,6 +4,7 @@ import type { Client } from "@temporalio/client";
 import { withFailureBoundary } from "#activities/failure-boundary";
 import { upsertCheck } from "#activities/github/check-run";
 import { minimiseComment, upsertComment } from "#activities/github/comments";
+import { heedAnswers } from "#activities/github/github-answers";
 import { upsertIssue } from "#activities/github/issues";
 import { readSourceArchive } from "#activities/github/source-archive";
 import type { GithubApp } from "#activities/github/github-app";
@@ -52,7 +53,7 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
     const context = currentContext();
     return withHeartbeats(
       () => context.heartbeat(),
-      () => withFailureBoundary({}, work),
+      () => withFailureBoundary({}, () => heedAnswers(app, work)),
     );
   };
   const octokitOf = ({ repository }: PullRequestRef) => app.forRepository(repository);

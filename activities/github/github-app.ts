@@ -5,6 +5,7 @@
 
 import Bottleneck from "bottleneck";
 import { App, Octokit } from "octokit";
+import { LONGEST_WAIT_SEC, RateLimit, UNNAMED_LIMIT_SEC } from "#activities/github/rate-limit";
 import { placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
 
@@ -16,34 +17,34 @@ export interface GithubAppSettings {
   readonly apiUrl: string;
 }
 
-/** GitHub's own advice where it says nothing of how long to wait. */
-const SECONDARY_LIMIT_SEC = 60;
 /** GitHub asks for a second at least between requests that change something; timers may be early by a millisecond. */
 const WRITE_EVERY_MS = 1010;
-/** Longer limits are left to the activity's next attempt, a few minutes later. */
-const LONGEST_WAIT_SEC = 300;
 
 export interface GithubApp {
   readonly appId: number;
   /** @throws {RequestError} Where the App is not installed there. */
   forRepository(repository: RepositoryRef): Promise<Octokit>;
+  /** How long GitHub forbids us to ask for anything; 0 where it does not. */
+  forbiddenForMs(): number;
 }
 
 export function openGithubApp({ appId, privateKey, apiUrl }: GithubAppSettings): GithubApp {
   // One lane for all that is written. Octokit's own two let a comment and a check go out at the same moment.
   const lane = new Bottleneck.Group({ maxConcurrent: 1, minTime: WRITE_EVERY_MS });
+  const limit = new RateLimit();
   const app = new App({
     appId,
     privateKey,
     Octokit: Octokit.defaults({
       baseUrl: apiUrl,
       userAgent: "meshbench",
+      request: { fetch: limit.fetch },
       // What failed may have been done. The activity's next attempt looks before it writes.
       retry: { enabled: false },
       throttle: {
         write: lane,
         notifications: lane,
-        fallbackSecondaryRateRetryAfter: SECONDARY_LIMIT_SEC,
+        fallbackSecondaryRateRetryAfter: UNNAMED_LIMIT_SEC,
         onRateLimit: waitWhereShort,
         onSecondaryRateLimit: waitWhereShort,
       },
@@ -65,6 +66,7 @@ export function openGithubApp({ appId, privateKey, apiUrl }: GithubAppSettings):
       opened.catch(() => clients.delete(key));
       return opened;
     },
+    forbiddenForMs: () => limit.leftMs,
   };
 }
 

@@ -1,9 +1,10 @@
 /** F51: GitHub that fails, forbids or limits delays what is said, and nothing is said twice. */
 
-import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@temporalio/client";
+import { ApplicationFailure, msToNumber } from "@temporalio/common";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createGithubActivities } from "#activities/github/github-activities";
+import type { GithubActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
 import type { SweepOnPullRequest } from "#model/pull-request";
 import { openAppAt } from "#test/support/github/app-key";
@@ -38,22 +39,38 @@ const sweep = (): SweepOnPullRequest => ({
 
 const emptyStore = { listRuns: () => [], findSweep: () => undefined } as unknown as ResultsStore;
 
-const currentContext = () => ({ heartbeat: () => {}, sleep: (ms: number) => delay(ms) });
+/** On the clock of the test. */
+const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const currentContext = () => ({ heartbeat: () => {}, sleep: delay });
 
 function activities() {
   const app = openAppAt(github);
   return createGithubActivities({ app, client: {} as Client, store: emptyStore, currentContext });
 }
 
-/** As Temporal has it attempted, by `githubActivities` of workflows/step-options.ts. */
-async function untilSaid(): Promise<number> {
-  const ours = activities();
+/** As Temporal has it attempted, by `githubActivities` of workflows/step-options.ts. @returns Of the last attempt, from 1. */
+async function untilSaid(ours = activities()): Promise<number> {
   for (let attempt = 1, waitMs = 5000; ; attempt++, waitMs = Math.min(2 * waitMs, 120_000)) {
     try {
       await ours.concludeSweep({ sweep: sweep(), end: "cancelled" });
       return attempt;
+    } catch (error) {
+      if (error instanceof ApplicationFailure && error.nonRetryable === true) throw error;
+      const named = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
+      await delay(named === undefined ? waitMs : msToNumber(named));
+    }
+  }
+}
+
+/** What another comment has us say, once `isTime`. */
+async function sayAlso(ours: GithubActivities, isTime: () => boolean): Promise<void> {
+  while (!isTime()) await delay(1000);
+  const { request } = sweep();
+  for (;;) {
+    try {
+      return await ours.answer({ request: { ...request, commentId: 2 }, text: "done" });
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await delay(5000);
     }
   }
 }
@@ -117,6 +134,28 @@ describe("while GitHub", () => {
     expectSaidOnce();
     expect(Math.min(...waitsSec(sentComments()))).toBeGreaterThanOrEqual(60);
   });
+
+  test.for([
+    ["a limit of its own", 403, "You have exceeded a secondary rate limit."],
+    ["too many requests", 429, "Too many requests"],
+  ] as const)(
+    "forbids more for over half an hour, as %s, nobody asks it a thing before",
+    async ([, status, message]) => {
+      let untilMs = 0;
+      github.disturb = (method, path) => {
+        if (!isFinalComment(method, path) || untilMs > 0) return undefined;
+        untilMs = Date.now() + 2000_000;
+        return { status, headers: { "retry-after": "2000" }, body: { message } };
+      };
+      const ours = activities();
+      await clock.run(Promise.all([untilSaid(ours), sayAlso(ours, () => untilMs > 0)]));
+      expectSaidOnce();
+      expect(github.ours("answer")).toHaveLength(1);
+      const [forbidden] = sentComments();
+      const later = clock.sent.filter(({ atMs }) => atMs > (forbidden?.atMs ?? 0));
+      expect(Math.min(...later.map(({ atMs }) => atMs))).toBeGreaterThanOrEqual(untilMs);
+    },
+  );
 
   test("has no requests left for us, we wait for the reset that it names", async () => {
     let resetSec = 0;

@@ -11,6 +11,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RequestError, type Octokit } from "octokit";
 import { placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
+import { killGroup } from "#infra/supervisor/process-group";
 
 export interface RunnerSettings {
   readonly repository: RepositoryRef;
@@ -36,7 +37,7 @@ interface OneUseRunner {
 const DEFAULT_GROUP = 1;
 /** A run whose first job is done has others that wait. */
 const RUNS_WITH_WAITING_JOBS = ["queued", "in_progress"] as const;
-const GRACE_MS = 10_000;
+const GRACE_SEC = 10;
 
 /** Until the signal. An outage of GitHub's is noted and waited for. */
 export async function serveJobs(octokit: Octokit, settings: RunnerSettings, signal: AbortSignal): Promise<void> {
@@ -45,12 +46,20 @@ export async function serveJobs(octokit: Octokit, settings: RunnerSettings, sign
       const job = await findWaitingJob(octokit, settings);
       if (job !== undefined) await serveOne(octokit, settings, job, signal);
     } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      settings.note(`GitHub: ${error.status} ${error.message}`);
+      noteOutage(error, settings);
     }
     await delay(settings.pollEveryMs, undefined, { signal }).catch(() => {});
   }
 }
+
+/** An answer that never came is one, too: Octokit makes a 500 of it. */
+function noteOutage(error: unknown, { note }: RunnerSettings): void {
+  if (!(error instanceof RequestError)) throw error;
+  note(sayWhy(error));
+}
+
+const sayWhy = (error: unknown): string =>
+  error instanceof RequestError ? `GitHub: ${error.status} ${error.message}` : `GitHub: ${String(error)}`;
 
 /** @returns What the job asks for; `undefined` where none waits that this host could do. */
 async function findWaitingJob(octokit: Octokit, { repository, labels }: RunnerSettings): Promise<string[] | undefined> {
@@ -60,8 +69,9 @@ async function findWaitingJob(octokit: Octokit, { repository, labels }: RunnerSe
     const { data } = await octokit.rest.actions.listWorkflowRunsForRepo({ ...place, status, per_page: 100 });
     for (const { id } of data.workflow_runs) {
       const jobs = await octokit.paginate(octokit.rest.actions.listJobsForWorkflowRun, { ...place, run_id: id });
-      const job = jobs.find((one) => one.status === "queued" && one.labels.includes("self-hosted"));
-      if (job?.labels.every((label) => ours.has(label))) return job.labels;
+      const waiting = jobs.filter((one) => one.status === "queued" && one.labels.includes("self-hosted"));
+      const job = waiting.find((one) => one.labels.every((label) => ours.has(label)));
+      if (job !== undefined) return job.labels;
     }
   }
   return undefined;
@@ -106,7 +116,7 @@ async function run(octokit: Octokit, settings: RunnerSettings, { id, config }: O
   const ended = new AbortController();
   const exited = once(child, "exit").finally(() => ended.abort());
   const idle = endWhenIdle(octokit, settings, id, child, AbortSignal.any([ended.signal, signal]));
-  const onStop = (): void => endGroup(child, ended.signal);
+  const onStop = (): void => endGroup(child);
   signal.addEventListener("abort", onStop, { once: true });
   try {
     await exited;
@@ -116,26 +126,48 @@ async function run(octokit: Octokit, settings: RunnerSettings, { id, config }: O
   }
 }
 
-/** Whoever took no job will get none: it would wait for ever. */
+/**
+ * Whoever took no job will get none: it would wait for ever. Where GitHub does not say which it is, a job may be under way,
+ * and nothing that goes wrong with asking may end it: it is asked again.
+ */
 async function endWhenIdle(
   octokit: Octokit,
-  { repository, idleLimitMs }: RunnerSettings,
+  settings: RunnerSettings,
   runnerId: number,
   child: ChildProcess,
   signal: AbortSignal,
 ): Promise<void> {
-  await delay(idleLimitMs, undefined, { signal }).catch(() => {});
-  if (signal.aborted) return;
-  const runners = await octokit.paginate(octokit.rest.actions.listSelfHostedRunnersForRepo, placeOf(repository));
-  if (runners.find(({ id }) => id === runnerId)?.busy !== true) endGroup(child, signal);
+  let waitMs = settings.idleLimitMs;
+  for (;;) {
+    await delay(waitMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    const isBusy = await readBusy(octokit, settings, runnerId, signal);
+    if (signal.aborted || isBusy === true) return;
+    if (isBusy === false) return endGroup(child);
+    waitMs = settings.pollEveryMs;
+  }
+}
+
+/** @returns `undefined` where GitHub does not say. */
+async function readBusy(
+  octokit: Octokit,
+  { repository, note }: RunnerSettings,
+  runnerId: number,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  try {
+    const request = { ...placeOf(repository), per_page: 100, request: { signal } };
+    const runners = await octokit.paginate(octokit.rest.actions.listSelfHostedRunnersForRepo, request);
+    return runners.find(({ id }) => id === runnerId)?.busy;
+  } catch (error) {
+    if (!signal.aborted) note(sayWhy(error));
+    return undefined;
+  }
 }
 
 /** A group of its own: the job's steps end with it. */
-function endGroup({ pid }: ChildProcess, ended: AbortSignal): void {
-  if (pid === undefined || ended.aborted) return;
-  process.kill(-pid, "SIGTERM");
-  const timer = setTimeout(() => process.kill(-pid, "SIGKILL"), GRACE_MS);
-  ended.addEventListener("abort", () => clearTimeout(timer), { once: true });
+function endGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) void killGroup(pid, GRACE_SEC);
 }
 
 /** One that had its job is gone by itself. */

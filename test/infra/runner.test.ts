@@ -19,6 +19,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   dir[Symbol.dispose]();
   await github.stop();
 });
@@ -47,6 +48,7 @@ async function serve(script: string, until: () => boolean, change: Partial<Runne
   return notes;
 }
 
+const polls = () => github.requests.filter(({ path }) => path.endsWith("/actions/runs"));
 const registrations = () => github.requests.filter(({ path }) => path.endsWith("/generate-jitconfig"));
 
 test("a job that waits for this host gets a runner of its own, which is gone with it", async () => {
@@ -85,6 +87,46 @@ test("a runner whose job was cancelled meanwhile is ended and removed", async ()
   const isRemoved = () => github.requests.some(({ method }) => method === "DELETE");
   await serve("exec sleep 600", isRemoved, { idleLimitMs: 50 });
   expect(github.runners).toEqual([]);
+});
+
+test("a job for this host is found behind one of another host's in the same run", async () => {
+  github.jobs.push(
+    { id: 1, status: "queued", labels: ["self-hosted", "meshbench", "lab-2"] },
+    { id: 1, status: "queued", labels: ["self-hosted", "meshbench"] },
+  );
+  await serve("true", () => registrations().length > 0);
+  expect(registrations()[0]?.body).toMatchObject({ labels: ["self-hosted", "meshbench"] });
+});
+
+test("a job under way goes on while GitHub cannot say that it is, and its runner is removed after it", async () => {
+  github.jobs.push({ id: 1, status: "queued", labels: ["self-hosted", "meshbench"] });
+  let looks = 0;
+  github.disturb = (method, path) => {
+    if (method === "DELETE" && github.jobs[0]) github.jobs[0].status = "completed";
+    if (method !== "GET" || !path.endsWith("/actions/runners")) return undefined;
+    for (const runner of github.runners) runner.isBusy = true;
+    looks += 1;
+    if (looks === 3) writeFileSync(dir.join("step-ends"), "");
+    return looks === 1 ? { status: 502 } : looks === 2 ? { status: 200, body: "cut off" } : undefined;
+  };
+  const script = "until [ -e step-ends ]; do sleep 0.01; done; touch job-ended";
+  const isRemoved = () => github.requests.some(({ method }) => method === "DELETE");
+  const notes = await serve(script, isRemoved, { idleLimitMs: 5 });
+  expect(existsSync(dir.join("job-ended"))).toBe(true);
+  expect(notes.join("\n")).toMatch(/GitHub: 502/);
+  expect(github.runners).toEqual([]);
+});
+
+test("GitHub that cannot be reached is waited for", async () => {
+  let refused = 0;
+  const send = globalThis.fetch;
+  vi.spyOn(globalThis, "fetch").mockImplementation((input, init) => {
+    const { pathname } = new URL(input instanceof Request ? input.url : input);
+    if (!pathname.endsWith("/actions/runs") || refused === 3) return send(input, init);
+    refused += 1;
+    return Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") }));
+  });
+  expect(await serve("true", () => polls().length > 0)).toEqual(Array(3).fill("GitHub: 500 connect ECONNREFUSED"));
 });
 
 test("an outage of GitHub's is waited for", async () => {

@@ -99,7 +99,7 @@ export class GithubDouble {
   readonly files = new Map<string, string>();
   /** By SHA, gzipped tars. */
   readonly tarballs = new Map<string, Buffer>();
-  /** Jobs that wait for a runner, each in a run of its own. */
+  /** Jobs that wait for a runner; those with the same id are of one run. */
   readonly jobs: DoubleJob[] = [];
   readonly runners: DoubleRunner[] = [];
   readonly requests: SeenRequest[] = [];
@@ -252,7 +252,8 @@ export class GithubDouble {
       case "patch /repos/{owner}/{repo}/issues/{issue_number}":
         return this.#editIssue(Number(parameters["issue_number"]), body);
       case "get /repos/{owner}/{repo}/actions/runs": {
-        const runs = this.jobs.filter(({ status }) => status === query.get("status")).map(({ id }) => ({ id }));
+        const ids = this.jobs.filter(({ status }) => status === query.get("status")).map(({ id }) => id);
+        const runs = [...new Set(ids)].map((id) => ({ id }));
         return ok({ total_count: runs.length, workflow_runs: runs });
       }
       case "get /repos/{owner}/{repo}/actions/runs/{run_id}/jobs": {

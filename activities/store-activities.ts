@@ -9,6 +9,7 @@ import { pageOf } from "#activities/results/results-pages";
 import type { ResultsStore } from "#activities/results/results-store";
 import { settleLedger } from "#activities/settle-ledger";
 import { pastAttemptOf } from "#model/run-row";
+import { sealPin } from "#model/sweep-pin";
 
 export interface StoreDependencies {
   readonly store: ResultsStore;
@@ -21,7 +22,7 @@ export function createStoreActivities({ store, incomingDir, askRunOutcome }: Sto
   const assembly = new EvidenceAssembly(incomingDir);
 
   return {
-    saveSweep: ({ sweep }) => inBoundary(async () => store.saveSweep(sweep)),
+    saveSweep: ({ sweep }) => inBoundary(async () => store.saveSweep(sealPin(sweep))),
 
     readAttempts: ({ sweepId }) =>
       inBoundary(async () => ({ attempts: store.listRuns(sweepId).map((row) => pastAttemptOf(row)) })),

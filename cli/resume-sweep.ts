@@ -2,12 +2,12 @@
 
 import type { Client } from "@temporalio/client";
 import { withClient } from "#cli/client";
-import { configHashOf } from "#cli/config-hash";
 import { followToEnd } from "#cli/follow-to-end";
 import { note, printData } from "#cli/output";
 import { findSweepRows, noSuchSweep, requireSweepId } from "#cli/results";
 import { readSweepState, requireWorkers, resumeSweepWorkflow } from "#cli/sweep-client";
 import { unpauseSweep } from "#cli/sweep-requests";
+import { configHashOf } from "#model/config-hash";
 import { EXIT, InputError, UnavailableError } from "#model/errors";
 import type { SweepRows } from "#model/results-question";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
@@ -16,7 +16,7 @@ import type { PackedPlan } from "#model/packed-plan";
 import type { PlannedRun } from "#model/plan";
 import type { SweepDocument } from "#model/result-row";
 import { pastAttemptOf } from "#model/run-row";
-import type { Spec } from "#model/spec";
+import { planOf } from "#model/sweep-pin";
 import type { SweepPin } from "#model/sweep-pin";
 import { REPEATABLE_STATUSES, workAgain, workLeft } from "#model/sweep-work";
 import type { RepeatableStatus, WorkItem } from "#model/sweep-work";
@@ -93,9 +93,9 @@ async function takeUpAgain(client: Client, found: SweepRows, only: ResumeRequest
   const { pin, plan } = readPinned(found);
   const work = requireWork(found, plan, only);
   await requireWorkers(client, new Set(plan.spec.environments.map(({ host }) => host)));
-  const { sourceSha, configHash, priority, environments } = pin;
+  const { sourceSha, priority, environments } = pin;
   const resumed = { startedAt, environments, ...(only && { only }) };
-  await resumeSweepWorkflow(client, { sweepId, plan, sourceSha, configHash, priority, resumed });
+  await resumeSweepWorkflow(client, { sweepId, plan, sourceSha, priority, resumed });
   const estimate = formatDuration(Math.round(secondsOf(work, plan)));
   note(`resumed ${sweepId}: ${work.length} of ${plan.runs.length} runs left, about ${estimate}`);
 }
@@ -104,7 +104,8 @@ async function takeUpAgain(client: Client, found: SweepRows, only: ResumeRequest
  * What the sweep was begun with.
  * @throws {InputError} Where that is not what is stored now, or this Meshbench could not go on with it.
  */
-function readPinned({ sweep: { sweepId, specJson, pinJson } }: SweepRows): { pin: SweepPin; plan: PackedPlan } {
+function readPinned({ sweep }: SweepRows): { pin: SweepPin; plan: PackedPlan } {
+  const { sweepId, pinJson } = sweep;
   const refuse = (rule: string): InputError => {
     const hint = "what it measured stays; measure the rest anew: meshbench run SPEC";
     return new InputError([{ field: "ID", value: sweepId, rule, hint }]);
@@ -114,9 +115,12 @@ function readPinned({ sweep: { sweepId, specJson, pinJson } }: SweepRows): { pin
   if (pin.protocol !== PROTOCOL_VERSION) {
     throw refuse(`its node image speaks protocol ${pin.protocol}, this Meshbench ${PROTOCOL_VERSION}`);
   }
-  const plan = { spec: JSON.parse(specJson) as Spec, ...pin.plan };
+  const plan = planOf(sweep, pin);
   const hash = configHashOf(plan);
-  if (hash !== pin.configHash) throw refuse(`its stored plan has config hash ${hash}, it began with ${pin.configHash}`);
+  const isSealed = pin.configHash !== "";
+  if (isSealed && hash !== pin.configHash) {
+    throw refuse(`its stored plan has config hash ${hash}, it began with ${pin.configHash}`);
+  }
   return { pin, plan };
 }
 

@@ -4,7 +4,6 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotF
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { defaultPayloadConverter, defineSearchAttributeKey } from "@temporalio/common";
 import type { Payload, QueryDefinition } from "@temporalio/common";
-import { configHashOf } from "#cli/config-hash";
 import { InputError, UnavailableError } from "#model/errors";
 import { hostWorkflowId, runWorkflowId, sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
 import type { HostQueueView } from "#model/host-outlook";
@@ -26,7 +25,7 @@ export async function startSweep(
   { plan, ...rest }: { sweepId: string; plan: Plan; sourceSha: string; priority: number },
 ): Promise<void> {
   const packed = packPlan(plan);
-  const input = { ...rest, plan: packed, configHash: configHashOf(packed) };
+  const input = { ...rest, plan: packed };
   await client.workflow.start<typeof sweepWorkflow>("sweepWorkflow", {
     ...sweepOptions(input),
     workflowIdReusePolicy: "REJECT_DUPLICATE",

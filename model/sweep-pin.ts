@@ -3,13 +3,15 @@
  * version, with the same points, order, image and facts.
  */
 
+import { configHashOf } from "#model/config-hash";
 import type { PackedPlan } from "#model/packed-plan";
-import type { PreparedEnvironment } from "#model/run";
+import type { PreparedEnvironment, SweepRecord } from "#model/run";
+import type { Spec } from "#model/spec";
 
 export interface SweepPin {
   /** The spec is the sweep's `specJson`. */
   readonly plan: Omit<PackedPlan, "spec">;
-  /** Of spec and plan, as they were when the sweep was queued. */
+  /** Of spec and plan, as they were first stored; "" where an older version left it out. */
   readonly configHash: string;
   /** `PROTOCOL_VERSION`: what worker and node image say to each other. */
   readonly protocol: number;
@@ -18,4 +20,18 @@ export interface SweepPin {
   readonly priority: number;
   /** By name, in the spec's order; empty until they are prepared. */
   readonly environments: readonly PreparedEnvironment[];
+}
+
+/** @returns The plan as it is stored: the spec beside its pin. */
+export const planOf = ({ specJson }: SweepRecord, { plan }: Pick<SweepPin, "plan">): PackedPlan => ({
+  spec: JSON.parse(specJson) as Spec,
+  ...plan,
+});
+
+/** Workflows cannot hash: a pin gets its hash on its way into the store, whoever began the sweep. */
+export function sealPin(record: SweepRecord): SweepRecord {
+  if (record.pinJson === undefined) return record;
+  const pin = JSON.parse(record.pinJson) as Omit<SweepPin, "configHash">;
+  const sealed: SweepPin = { ...pin, configHash: configHashOf(planOf(record, pin)) };
+  return { ...record, pinJson: JSON.stringify(sealed) };
 }

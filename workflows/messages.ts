@@ -26,8 +26,6 @@ export interface SweepInput {
   readonly sourceSha: string;
   /** By environment: what its image was built from, where that is another commit. */
   readonly sourceShas?: Readonly<Record<string, string>>;
-  /** Of the plan, by whoever queued the sweep: when it is resumed, the stored plan has to be the same. */
-  readonly configHash?: string;
   /** In line for a host, greater goes first; 0 unless said. */
   readonly priority?: number;
   /** An earlier workflow of this sweep has ended: what it left unfinished is measured, or some of it again. */

@@ -12,7 +12,7 @@ export async function saveSweep(
   input: SweepInput,
   journal: SweepJournal,
   status: SweepRecord["status"],
-  pin?: SweepPin,
+  pin?: OpenPin,
 ): Promise<void> {
   const { sweepId, plan } = input;
   const { startedAt, runsPlanned } = journal;
@@ -22,12 +22,14 @@ export async function saveSweep(
   await storeActivities().saveSweep({ sweep });
 }
 
+/** What the store seals. */
+type OpenPin = Omit<SweepPin, "configHash">;
+
 /** @param journal - Its environments are pinned as far as they are prepared. */
-export function pinOf({ plan, configHash = "", sourceSha, priority = 0 }: SweepInput, journal: SweepJournal): SweepPin {
+export function pinOf({ plan, sourceSha, priority = 0 }: SweepInput, journal: SweepJournal): OpenPin {
   const { spec: _, ...tables } = plan;
   return {
     plan: tables,
-    configHash,
     protocol: PROTOCOL_VERSION,
     sourceSha,
     priority,

@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, test } from "vitest";
 import { openSqliteStore } from "#activities/results/sqlite-store";
 import type { ResultsStore } from "#activities/results/results-store";
-import { configHashOf } from "#cli/config-hash";
 import { sweepWorkflowId } from "#model/ids";
 import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
@@ -41,9 +40,8 @@ let hostsMade = 0;
 async function startSweep(sweepId: string): Promise<{ host: FakeHost; plan: Plan; release: () => void }> {
   const host = await harness.addHost(`cli-test-${++hostsMade}`);
   const plan = samplePlan({ host: host.id });
-  const packed = packPlan(plan);
   const { reached, release } = host.holdNext("followMainLoop");
-  await harness.startSweep({ sweepId, plan: packed, sourceSha: "", configHash: configHashOf(packed) });
+  await harness.startSweep({ sweepId, plan: packPlan(plan), sourceSha: "" });
   await reached;
   return { host, plan, release };
 }
@@ -118,6 +116,7 @@ test.concurrent("what cannot be resumed is refused with its state and what can b
     store.saveSweep({ ...record!, sweepId, pinJson: JSON.stringify({ ...pin, ...change }) });
   pinned("other-hash", { configHash: "0".repeat(16) });
   pinned("other-protocol", { protocol: 0 });
+  pinned("of-older-version", { configHash: "" });
 
   const refusals = {
     "*": /must be the id of one sweep/,
@@ -129,6 +128,9 @@ test.concurrent("what cannot be resumed is refused with its state and what can b
   for (const [i, rule] of Object.values(refusals).entries()) {
     expect([answers[i]?.exitCode, answers[i]?.stderr]).toEqual([2, expect.stringMatching(rule)]);
   }
+  // Without a hash there is nothing to hold the plan against: it is refused for another reason.
+  const old = await meshbench("resume", "of-older-version", "--only", "failed");
+  expect(old.stderr).toContain("no latest attempt of a repetition is FAILED");
   const odd = await meshbench("resume", "changed", "--only", "valid,*");
   expect(odd.stderr.trimEnd().split("\n")).toEqual([
     expect.stringMatching(/^error: --only: got "valid"; must be out of failed, suspect, invalid/),

@@ -24,7 +24,7 @@ import {
 import type { HostQueueView } from "#model/host-outlook";
 import type { RunRow } from "#model/result-row";
 import type { RunSpec, SweepRecord } from "#model/run";
-import type { SweepPin } from "#model/sweep-pin";
+import { sealPin, type SweepPin } from "#model/sweep-pin";
 import { pastAttemptOf, rowOfUnfinishedRun } from "#model/run-row";
 import { getHostQueueQuery } from "#workflows/messages";
 import type { SweepInput, SweepSummary } from "#workflows/messages";
@@ -214,7 +214,7 @@ class FakeStore {
     return {
       saveSweep: async ({ sweep }) => {
         this.sweeps.push(sweep);
-        this.mirror?.saveSweep(sweep);
+        this.mirror?.saveSweep(sealPin(sweep));
       },
       readAttempts: async ({ sweepId }) => ({
         attempts: this.rows.filter(({ sweep_id }) => sweep_id === sweepId).map((row) => pastAttemptOf(row)),

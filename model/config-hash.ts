@@ -1,4 +1,4 @@
-/** What a sweep was queued with, in 16 characters. */
+/** What a sweep began with, in 16 characters. */
 
 import { createHash } from "node:crypto";
 import type { PackedPlan } from "#model/packed-plan";

@@ -3,10 +3,8 @@
  * that is run again attaches to what its earlier attempt has begun.
  */
 
-import { execFile } from "node:child_process";
 import { appendFile, readFile, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { promisify } from "node:util";
 import type { Client } from "@temporalio/client";
 import { withClient } from "#cli/client";
 import { followToEnd } from "#cli/follow-to-end";
@@ -20,8 +18,8 @@ import { parseComment, type RunCommand } from "#model/comment-command";
 import { InputError, UnavailableError } from "#model/errors";
 import type { Plan } from "#model/plan";
 import { readLimits } from "#worker/limits";
+import { buildSourceImage } from "#worker/source-image";
 
-const BUILD_SCRIPT = join(import.meta.dirname, "..", "..", "infra", "node-image", "build.ts");
 /** Where the workflow checks the repository out. */
 const SOURCE = "source";
 const REPORT = "report";
@@ -58,7 +56,7 @@ export async function cancelJobSweep(env: Env = process.env): Promise<void> {
 }
 
 async function queueSweep(client: Client, sweepId: string, command: RunCommand, env: Env): Promise<void> {
-  const image = env["MESHBENCH_SOURCE"] ? await buildSourceImage(SOURCE, env) : undefined;
+  const image = env["MESHBENCH_SOURCE"] ? await imageOfSource(env) : undefined;
   const plan = await planOf(command, image);
   await requireWorkers(client, new Set(plan.spec.environments.map(({ host }) => host)));
   const { priority } = command;
@@ -92,16 +90,12 @@ async function readSourceFile(path: string): Promise<string> {
   return readTextFile(file, "spec", hint);
 }
 
-/** In a process that has no token of the job's. */
-async function buildSourceImage(source: string, { PATH, HOME, DOCKER_HOST, MESHBENCH_HOME }: Env): Promise<string> {
-  const args = [BUILD_SCRIPT, "--source", source, "--json"];
-  const env = { PATH, HOME, DOCKER_HOST, MESHBENCH_HOME };
+async function imageOfSource(env: Env): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, args, { env });
-    return (JSON.parse(stdout) as { digest: string }).digest;
+    return await buildSourceImage(SOURCE, env);
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim().split("\n").at(-1);
-    throw new UnavailableError(`no node image of this commit: ${said}`, "meshbench image build", { cause: error });
+    const why = `no node image of this commit: ${(error as Error).message}`;
+    throw new UnavailableError(why, "meshbench image build", { cause: error });
   }
 }
 

@@ -27,7 +27,8 @@ const HARDENING = {
   ProtectClock: "yes",
   ProtectHostname: "yes",
   RestrictSUIDSGID: "yes",
-  RestrictNamespaces: "yes",
+  // A commit's image is built without network: see activities/image/source-image.ts.
+  RestrictNamespaces: "user net",
   RestrictRealtime: "yes",
   LockPersonality: "yes",
   RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6",

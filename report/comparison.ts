@@ -4,12 +4,15 @@ import {
   ALPHA,
   compareRuns,
   DECIDING_COLUMNS,
+  isDecided,
   REPETITIONS_LEAST,
   type Change,
   type ComparedColumn,
   type Comparison,
   type Difference,
+  type Evidence,
   type PointComparison,
+  type SideFigure,
 } from "#model/comparison";
 import type { PointSummary } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
@@ -19,6 +22,7 @@ import { formatFigure } from "#report/format";
 import { armsWithoutVms } from "#report/isolation";
 import { code, inline, list, section, table } from "#report/markdown-text";
 import { alignFacts, factsOf, type EnvironmentFacts, type FactLine } from "#report/report-data";
+import { statusText } from "#report/status-text";
 import { alignText, type TextColumn } from "#report/terminal-table";
 
 export interface ComparisonReport {
@@ -62,8 +66,8 @@ const ARROWS: Readonly<Record<Change, string>> = { better: "↓ better", worse: 
 
 const MEASURE_COLUMNS: readonly TextColumn<Difference>[] = [
   { title: "measure", align: "left", text: ({ column }) => COLUMN_TITLES[column] },
-  { title: "a", align: "right", text: ({ a }) => `${formatFigure(a.median)} (n=${a.n})` },
-  { title: "b", align: "right", text: ({ b }) => `${formatFigure(b.median)} (n=${b.n})` },
+  { title: "a", align: "right", text: ({ a }) => sideText(a) },
+  { title: "b", align: "right", text: ({ b }) => sideText(b) },
   { title: "b − a", align: "right", text: ({ difference }) => signed(difference) },
   {
     title: "95 % interval",
@@ -73,6 +77,9 @@ const MEASURE_COLUMNS: readonly TextColumn<Difference>[] = [
   { title: "p", align: "right", text: ({ p }) => (p < 0.001 ? "< 0.001" : p.toFixed(3)) },
   { title: "", align: "left", text: ({ change, isTooFew }) => (isTooFew ? "too few runs" : ARROWS[change]) },
 ];
+
+const sideText = ({ n, median, isLowerBound }: SideFigure): string =>
+  `${isLowerBound ? "≥ " : ""}${formatFigure(median)} (n=${n})`;
 
 interface Line {
   readonly point: string;
@@ -88,13 +95,48 @@ const LINE_COLUMNS: readonly TextColumn<Line>[] = [
   })),
 ];
 
-/** `b` seen from `a`, in one line. */
+/** `b` seen from `a`, in one line; with why it may be otherwise. */
 export function verdictText({ a, b, comparison }: ComparisonReport): string {
-  if (comparison.points.length === 0) return `${b.name} and ${a.name} share no point: nothing to compare`;
-  const points = `${comparison.points.length} ${comparison.points.length === 1 ? "point" : "points"}`;
-  if (comparison.verdict === "~") return `No difference shown between ${b.name} and ${a.name} over ${points}`;
-  return `${b.name} is ${comparison.verdict} than ${a.name}, over ${points}`;
+  const { points, verdict } = comparison;
+  if (points.length === 0) return `${b.name} and ${a.name} share no point: nothing to compare`;
+  const broken = countOf(points, "broken");
+  if (broken > 0) return `${b.name} has no VALID run at ${shareOf(points, broken)} where ${a.name} has`;
+  if (verdict === "worse") return `${b.name} is worse than ${a.name}, over ${counted(points.length)}`;
+  const doubts = doubtsOf(comparison);
+  const sides = `between ${b.name} and ${a.name}`;
+  if (verdict === "~" && doubts.length > 0) return `Undecided ${sides}: ${doubts.join("; ")}`;
+  const found = verdict === "~" ? `No difference shown ${sides} over` : `${b.name} is better than ${a.name}, over`;
+  return [`${found} ${counted(points.length)}`, ...doubts, ...unsharedText(comparison)].join("; ");
 }
+
+/** Why a difference may be there all the same: points that could not have shown it. */
+function doubtsOf({ points, repetitionsNeeded }: Comparison): string[] {
+  const [missing, few] = [countOf(points, "missing"), countOf(points, "few")];
+  return [
+    ...(missing > 0 ? [`figures are missing at ${shareOf(points, missing)}`] : []),
+    ...(few > 0
+      ? [`too few repetitions to show a difference at ${shareOf(points, few)} (${repetitionsNeeded} needed)`]
+      : []),
+  ];
+}
+
+function unsharedText({ onlyA, onlyB }: Comparison): string[] {
+  const count = onlyA.length + onlyB.length;
+  return count === 0 ? [] : [`${counted(count)} measured on one side only`];
+}
+
+const countOf = (points: readonly PointComparison[], evidence: Evidence): number =>
+  points.filter((point) => point.evidence === evidence).length;
+
+const counted = (count: number): string => `${count} ${count === 1 ? "point" : "points"}`;
+
+const shareOf = (points: readonly PointComparison[], count: number): string => `${count} of ${counted(points.length)}`;
+
+const SIGNS: Readonly<Record<Change, string>> = { better: "✅", worse: "❌", "~": "➖" };
+
+/** Of the verdict; one of its own where a loss may have gone unseen. */
+export const signOf = (comparison: Comparison): string =>
+  comparison.verdict === "worse" || isDecided(comparison) ? SIGNS[comparison.verdict] : "❔";
 
 /** Plain text for a terminal. */
 export function formatComparisonText(report: ComparisonReport): string {
@@ -113,11 +155,10 @@ export function formatComparisonText(report: ComparisonReport): string {
 
 /** For pull requests: verdict first, then a table, environments before figures. */
 export function formatComparisonMarkdown(report: ComparisonReport): string {
-  const sign = { better: "✅", worse: "❌", "~": "➖" }[report.comparison.verdict];
   const differing = differingFacts(report);
   const lines = linesOf(report);
   return [
-    `${sign} **${inline(verdictText(report))}**`,
+    `${signOf(report.comparison)} **${inline(verdictText(report))}**`,
     list(comparisonWarnings(report).map((warning) => `⚠️ ${inline(warning)}`)),
     ...section(
       "The environments differ",
@@ -139,24 +180,43 @@ export function formatComparisonMarkdown(report: ComparisonReport): string {
 }
 
 /** What a reader has to know before believing it. */
-export function comparisonWarnings({ a, b, comparison }: ComparisonReport): string[] {
+export function comparisonWarnings(report: ComparisonReport): string[] {
+  const { a, b, comparison } = report;
   const { points, onlyA, onlyB } = comparison;
-  const all = points.flatMap(({ differences }) => differences);
-  const least = Math.min(...all.flatMap((one) => [one.a.n, one.b.n]));
-  const lateSides = points.filter(({ deadlineCounts }) => deadlineCounts.a + deadlineCounts.b > 0).length;
+  const sizes = points.flatMap(({ differences }) => differences.flatMap((one) => [one.a.n, one.b.n]));
+  const least = Math.min(...sizes);
+  const lateCount = points.filter((point) => point.a.deadlineCount + point.b.deadlineCount > 0).length;
   return [
     ...weakIsolations([...a.rows, ...b.rows]),
+    ...withoutFigures(report),
     ...(least < REPETITIONS_LEAST
       ? [`only ${least} VALID repetitions somewhere: ${REPETITIONS_LEAST} are the least for an interval`]
       : []),
-    ...(lateSides > 0
+    ...(countOf(points, "few") > 0
       ? [
-          `runs hit their deadline at ${lateSides} of the points and are missing here: that side looks better than it is`,
+          `${comparison.repetitionsNeeded} VALID repetitions on each side are the least that decide over ${counted(points.length)}`,
+        ]
+      : []),
+    ...(lateCount > 0
+      ? [
+          `runs hit their deadline at ${lateCount} of the points: their deviation counts as what it was by then (≥), their lateness is missing`,
         ]
       : []),
     ...unshared(onlyA, a.name),
     ...unshared(onlyB, b.name),
   ];
+}
+
+/** A point without a line in the table, or with half of one. */
+function withoutFigures(report: ComparisonReport): string[] {
+  const { a, b, comparison } = report;
+  const silent = comparison.points.filter(({ evidence }) => evidence === "broken" || evidence === "missing");
+  const varying = varyingFactors([...a.rows, ...b.rows]);
+  return silent.map((point) => {
+    const what = point.evidence === "broken" ? `${b.name} has no VALID run` : "figures are missing";
+    const ended = [point.a, point.b].map(({ rows }) => statusText(rows));
+    return `${describePoint(point, varying)}: ${what} (${a.name}: ${ended[0]}; ${b.name}: ${ended[1]})`;
+  });
 }
 
 const unshared = (points: readonly PointSummary[], name: string): string[] =>

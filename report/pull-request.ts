@@ -1,12 +1,12 @@
 /** What people see under a pull request: one status comment that is edited, and one final comment, verdict first. */
 
-import type { Change } from "#model/comparison";
+import { isDecided } from "#model/comparison";
 import { countStatuses } from "#model/point-summary";
 import type { Arm, SweepEnd, SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import type { StatusCounts } from "#model/sweep-progress";
 import { formatDuration } from "#model/units";
-import { formatComparisonMarkdown, verdictText, type ComparisonReport } from "#report/comparison";
+import { formatComparisonMarkdown, signOf, verdictText, type ComparisonReport } from "#report/comparison";
 import { comparisonChart } from "#report/mermaid";
 import { code, inline, list, table } from "#report/markdown-text";
 import { statusText } from "#report/status-text";
@@ -87,26 +87,30 @@ export function finalComment(sweep: SweepOnPullRequest, finished: FinishedSweep)
   return fit(parts.filter((part) => part !== ""));
 }
 
-/** The conclusion of a check run, and its title. */
+/**
+ * The conclusion of a check run, and its title. `success` says that a loss would have been seen; where it could not have
+ * been, or nothing was compared, the check is `neutral`.
+ */
 export function checkOutcome(finished: FinishedSweep): {
   readonly conclusion: "success" | "failure" | "neutral" | "cancelled";
   readonly title: string;
 } {
-  const title = headlineOf(finished).replace(/^\S+ /, "");
-  if (finished.end === "cancelled") return { conclusion: "cancelled", title };
-  if (finished.end === "failed" || countStatuses(finished.rows).VALID === 0) return { conclusion: "failure", title };
-  const verdict = finished.comparison?.comparison.verdict;
-  return { conclusion: verdict === undefined ? "neutral" : verdict === "worse" ? "failure" : "success", title };
+  return { conclusion: conclusionOf(finished), title: headlineOf(finished).replace(/^\S+ /, "") };
 }
 
-const SIGNS: Readonly<Record<Change, string>> = { better: "✅", worse: "❌", "~": "➖" };
+function conclusionOf({ end, rows, comparison: report }: FinishedSweep) {
+  if (end === "cancelled") return "cancelled";
+  if (end === "failed" || countStatuses(rows).VALID === 0) return "failure";
+  if (report?.comparison.verdict === "worse") return "failure";
+  return report !== undefined && isDecided(report.comparison) ? "success" : "neutral";
+}
 
 function headlineOf({ end, failure, rows, comparison }: FinishedSweep): string {
   const proven = `${countStatuses(rows).VALID} of ${rows.length} runs VALID`;
   if (end === "failed") return `❌ Broken off: ${inline(failure ?? "")}`;
   if (end === "cancelled") return `⚠️ Cancelled: ${proven}`;
   if (comparison === undefined) return `📏 Measured: ${proven}`;
-  return `${SIGNS[comparison.comparison.verdict]} ${inline(verdictText(comparison))}; ${proven}`;
+  return `${signOf(comparison.comparison)} ${inline(verdictText(comparison))}; ${proven}`;
 }
 
 /** Those that say something beyond the table: what is not VALID, with its reason. */

@@ -98,12 +98,12 @@ describe("a comment under a pull request", () => {
     const [final, ...others] = github.ours("final");
     expect(others).toEqual([]);
     expect(final?.body).toMatch(
-      /^## ➖ No difference shown between head a+ and base b+ over 1 point; 2 of 2 runs VALID/,
+      /^## ❔ Undecided between head a+ and base b+: too few repetitions.* \(5 needed\); 2 of 2 runs VALID/,
     );
     expect(final?.body).toContain("only 1 VALID repetitions");
     expect(github.ours("status")).toHaveLength(1);
     expect(github.checks).toHaveLength(1);
-    expect(github.checks[0]).toMatchObject({ headSha: HEAD, externalId: sweepId, conclusion: "success" });
+    expect(github.checks[0]).toMatchObject({ headSha: HEAD, externalId: sweepId, conclusion: "neutral" });
     expect(github.reactions.map(({ content }) => content).sort()).toEqual(["eyes", "rocket"]);
   }, 150_000);
 

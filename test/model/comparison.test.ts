@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { medianDifferenceInterval } from "#model/bootstrap";
-import { compareRuns } from "#model/comparison";
+import { compareRuns, isDecided } from "#model/comparison";
 import type { RunRow } from "#model/result-row";
 import { sweepFixture } from "#test/report/fixture-rows";
 
@@ -58,10 +58,16 @@ describe("a comparison", () => {
     expect(compareRuns({ a: runs(SLOW), b, seed: 1 }).points[0]?.differences[0]?.b.n).toBe(6);
   });
 
-  test("counts the runs whose slowness is unknown", () => {
-    const late = runs([50], { status: "INVALID", reason: "deadline: 10 min" });
-    const [point] = compareRuns({ a: runs(SLOW), b: [...runs(SLOW), ...late], seed: 1 }).points;
-    expect(point?.deadlineCounts).toEqual({ a: 0, b: 1 });
+  test("counts runs at their deadline with the deviation they had by then, and says that it was more", () => {
+    const late = { status: "INVALID", reason: "deadline: 10 min", lateness_remote_p99_ms: null } as const;
+    const b = runs(Array<number>(6).fill(150), late);
+    const { points, verdict } = compareRuns({ a: runs(SLOW), b, seed: 1 });
+    const [deviation, ...others] = points[0]?.differences ?? [];
+    expect(deviation).toMatchObject({ change: "worse", b: { n: 6, median: 150, isLowerBound: true } });
+    expect(deviation?.a.isLowerBound).toBe(false);
+    expect(deviation?.interval).toBeUndefined();
+    expect(others.map(({ column }) => column)).toEqual([]);
+    expect(verdict).toBe("worse");
   });
 
   test("sets two environments of other names beside each other where each side has one", () => {
@@ -89,6 +95,59 @@ describe("a comparison", () => {
     const clear = side((nodes) => (nodes === 2 ? many.map((value) => value + 5) : many));
     expect(compareRuns({ a: side(() => many), b: clear, seed: 1 }).verdict).toBe("worse");
   });
+});
+
+function evidenceOf(a: RunRow[], b: RunRow[]) {
+  const comparison = compareRuns({ a, b, seed: 1 });
+  return { evidence: comparison.points[0]?.evidence, verdict: comparison.verdict, decided: isDecided(comparison) };
+}
+
+/** The same at twelve points. */
+const twelve = (values: readonly number[]) =>
+  Array.from({ length: 12 }, (_, i) => runs(values, { nodes: i + 2 })).flat();
+
+describe("a point says nothing", () => {
+  const failed = runs([0], { status: "FAILED", reason: "node failed: exit 1", deviation_pct: null });
+
+  test("but that b runs no more, which is worse whatever the number of repetitions", () => {
+    expect(evidenceOf(runs(SLOW), failed)).toEqual({ evidence: "broken", verdict: "worse", decided: false });
+    expect(evidenceOf(runs([1]), failed).verdict).toBe("worse");
+    const atDeadline = runs([150, 150], { status: "INVALID", reason: "deadline: 10 min" });
+    expect(evidenceOf(runs([1, 2]), atDeadline).verdict).toBe("worse");
+  });
+
+  test.each([
+    ["only a's runs failed", failed, runs(SLOW)],
+    ["b's runs were disturbed by others", runs(SLOW), runs(SLOW, { status: "SUSPECT", reason: "load burst: 30 %" })],
+    ["b's lateness is not known", runs(SLOW), runs(SLOW, { lateness_remote_p99_ms: null })],
+    ["nobody's runs ended", failed, failed],
+  ])("where %s", (_, a, b) => {
+    expect(evidenceOf(a, b)).toEqual({ evidence: "missing", verdict: "~", decided: false });
+  });
+
+  test("where two repetitions are as far apart as can be", () => {
+    expect(evidenceOf(runs([0.1, 0.1]), runs([900, 901]))).toEqual({ evidence: "few", verdict: "~", decided: false });
+  });
+
+  test("where six repetitions cannot stand among 24 tests; seven can, and are what is asked for", () => {
+    const six = compareRuns({ a: twelve(FAST), b: twelve(SLOW), seed: 1 });
+    expect(six).toMatchObject({ verdict: "~", repetitionsNeeded: 7 });
+    expect(six.points.every(({ evidence }) => evidence === "few")).toBe(true);
+    const seven = compareRuns({ a: twelve([...FAST, 1.25]), b: twelve([...SLOW, 2.25]), seed: 1 });
+    expect(seven).toMatchObject({ verdict: "worse", repetitionsNeeded: 7 });
+    expect(seven.points.every(({ evidence }) => evidence === "enough")).toBe(true);
+  });
+});
+
+test("lateness that no side has, for want of remotes, leaves the deviation to decide", () => {
+  const alone = { lateness_remote_p99_ms: null };
+  const comparison = compareRuns({ a: runs(SLOW, alone), b: runs(SLOW, alone), seed: 1 });
+  expect(isDecided(comparison)).toBe(true);
+});
+
+test("points of one side only leave it open", () => {
+  const b = [...runs(SLOW), ...runs(SLOW, { nodes: 9 })];
+  expect(isDecided(compareRuns({ a: runs(SLOW), b, seed: 1 }))).toBe(false);
 });
 
 test("the bootstrap's interval is the same for the same seed, and holds the difference of the medians", () => {

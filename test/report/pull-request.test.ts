@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import type { SweepOnPullRequest } from "#model/pull-request";
+import type { RunRow } from "#model/result-row";
+import { prepareComparison } from "#report/comparison";
+import { checkOutcome, finalComment, type FinishedSweep } from "#report/pull-request";
+import { CONTAINERS, sweepFixture, withColumns } from "#test/report/fixture-rows";
+
+const [HEAD, BASE] = ["a", "b"].map((digit) => digit.repeat(40)) as [string, string];
+
+const SWEEP: SweepOnPullRequest = {
+  request: {
+    pullRequest: { repository: { owner: "octo", name: "mesh" }, number: 7 },
+    commentId: 1,
+    author: "ada",
+    headSha: HEAD,
+  },
+  sweepId: "pr-octo-mesh-7-1",
+  spec: "bench/small.yaml",
+  arms: [
+    { name: "base", sha: BASE },
+    { name: "head", sha: HEAD },
+  ],
+};
+
+/** One point's VALID runs, of one arm. */
+function runsOf(arm: "base" | "head", deviations: readonly number[], columns: Partial<RunRow> = {}): RunRow[] {
+  const { rows } = sweepFixture({
+    environments: [CONTAINERS],
+    modes: ["replicated"],
+    nodes: [2],
+    rates: [6000],
+    repetitions: deviations.length,
+    allValid: true,
+  });
+  return rows.map((row, i) => {
+    const deviation = deviations[i] ?? 0;
+    const figures = { deviation_pct: deviation, lateness_remote_p99_ms: 5 + deviation };
+    return Object.assign({}, row, { run_id: `${row.run_id}-${arm}` }, figures, columns);
+  });
+}
+
+const FAILED = {
+  status: "FAILED",
+  reason: "node failed: exit 1",
+  deviation_pct: null,
+  lateness_remote_p99_ms: null,
+} as const satisfies Partial<RunRow>;
+const CALM = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+
+function finished(base: readonly RunRow[], head: readonly RunRow[]): FinishedSweep {
+  const environments = [CONTAINERS];
+  const sides = [
+    { name: `base ${BASE.slice(0, 12)}`, rows: base, environments },
+    { name: `head ${HEAD.slice(0, 12)}`, rows: head, environments },
+  ] as const;
+  return { end: "done", rows: [...base, ...head], summary: "", comparison: prepareComparison(...sides, 1) };
+}
+
+describe("the check", () => {
+  const slower = CALM.map((value) => value + 1);
+
+  test.each([
+    ["failure", "head is worse", CALM, slower, /^head a+ is worse than base b+, over 1 point;/],
+    ["success", "head is better", slower, CALM, /^head a+ is better than base b+, over 1 point;/],
+    [
+      "success",
+      "a loss would have shown",
+      CALM,
+      CALM,
+      /^No difference shown between head a+ and base b+ over 1 point;/,
+    ],
+    [
+      "neutral",
+      "two repetitions are too few",
+      [0.1, 0.1],
+      [900, 900],
+      /^Undecided between head a+ and base b+: too few repetitions to show a difference at 1 of 1 point \(5 needed\);/,
+    ],
+  ])("is %s where %s, and says so", (conclusion, _, base, head, title) => {
+    const outcome = checkOutcome(finished(runsOf("base", base), runsOf("head", head)));
+    expect(outcome).toEqual({ conclusion, title: expect.stringMatching(title) as string });
+  });
+
+  test.each([
+    ["fail", FAILED],
+    ["hit their deadline", { status: "INVALID", reason: "deadline: 150 s passed in main" } as const],
+  ])("is failure where the base's runs are VALID and the head's all %s", (_, columns) => {
+    const ended = finished(runsOf("base", CALM), runsOf("head", CALM, columns));
+    expect(checkOutcome(ended)).toEqual({
+      conclusion: "failure",
+      title: `head ${"a".repeat(12)} has no VALID run at 1 of 1 point where base ${"b".repeat(12)} has; 6 of 12 runs VALID`,
+    });
+    expect(finalComment(SWEEP, ended)).toMatch(/^## ❌ head a+ has no VALID run/);
+    expect(finalComment(SWEEP, ended)).toMatch(/has no VALID run \(base b+: 6 VALID; head a+: 6 (FAILED|INVALID)\)/);
+  });
+
+  test("is neutral where the base's runs fail, or others disturb the head's", () => {
+    const disturbed = withColumns(runsOf("head", CALM), { status: "SUSPECT", reason: "load burst: 30 %" });
+    for (const [base, head] of [
+      [runsOf("base", CALM, FAILED), runsOf("head", CALM)],
+      [runsOf("base", CALM), disturbed],
+    ] as const) {
+      const { conclusion, title } = checkOutcome(finished(base, head));
+      expect(conclusion).toBe("neutral");
+      expect(title).toMatch(/^Undecided between head a+ and base b+: figures are missing at 1 of 1 point; 6 of 12/);
+    }
+  });
+
+  test("is failure where nothing at all was proven, and where the sweep broke off", () => {
+    const nothing = finished(runsOf("base", CALM, FAILED), runsOf("head", CALM, FAILED));
+    expect(checkOutcome(nothing).conclusion).toBe("failure");
+    expect(checkOutcome({ ...nothing, end: "failed", failure: "no worker" }).title).toBe("Broken off: no worker");
+    expect(checkOutcome({ ...nothing, end: "cancelled" }).conclusion).toBe("cancelled");
+  });
+
+  test("is neutral where nothing was to be compared", () => {
+    const rows = runsOf("head", CALM);
+    expect(checkOutcome({ end: "done", rows, summary: "" })).toEqual({
+      conclusion: "neutral",
+      title: "Measured: 6 of 6 runs VALID",
+    });
+  });
+});

@@ -3,12 +3,13 @@
 import type { Client } from "@temporalio/client";
 import { note, printData } from "#cli/output";
 import { describePause, describePlace, describeStep, describeTimeLeft } from "#cli/progress-text";
-import { findSweepRows, noSuchSweep } from "#cli/results";
+import { findSweepRows, listNotes, noSuchSweep } from "#cli/results";
 import { NoAnswerError, readRunView, readSweepProgress, readSweepState } from "#cli/sweep-client";
 import type { RunView, SweepState } from "#cli/sweep-client";
 import { ifTemporalAnswers, isUnderWay, statusOf } from "#cli/sweep-status";
 import type { SweepDocument } from "#model/result-row";
 import { formatSweepTable } from "#report/terminal-table";
+import type { RunNote } from "#model/run-notes";
 import type { SweepProgress } from "#model/sweep-progress";
 
 interface OpenSweep {
@@ -25,16 +26,20 @@ export async function printStatus(sweepId: string, { json }: { json: boolean }):
   if (!found && (asked === undefined || asked.state === "unknown")) throw noSuchSweep(sweepId);
 
   const rows = found?.rows ?? [];
+  const notes = found === undefined ? [] : await listNotes(sweepId);
   const isPaused = asked?.now?.sweep.isPaused ?? false;
   const status = isPaused ? "PAUSED" : asked ? statusOf(asked.state) : (found?.sweep.status ?? "OPEN");
-  const document: SweepDocument = { sweep_id: sweepId, status, runs: rows };
+  const document: SweepDocument = { sweep_id: sweepId, status, runs: rows, ...notesDocument(notes) };
   if (asked?.now) note(describeNow(asked.now));
   printData(
     json,
     asked?.now ? { ...document, progress: progressDocument(asked.now) } : document,
-    formatSweepTable(rows),
+    [formatSweepTable(rows), ...notes.map(({ runId, text }) => `${runId}: ${text}`)].join("\n"),
   );
 }
+
+const notesDocument = (notes: readonly RunNote[]): Pick<SweepDocument, "notes"> =>
+  notes.length === 0 ? {} : { notes: notes.map(({ runId, text }) => ({ run_id: runId, note: text })) };
 
 async function lookAt(client: Client, sweepId: string): Promise<{ state: SweepState; now?: OpenSweep | undefined }> {
   const state = await readSweepState(client, sweepId);

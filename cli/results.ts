@@ -8,6 +8,7 @@ import { isSweepId } from "#model/ids";
 import type { MeasuredNight } from "#model/nightly-history";
 import type { AnswerTo, ResultsQuestion, SweepOverview, SweepRows } from "#model/results-question";
 import type { RunEvidence } from "#model/run";
+import type { RunNote } from "#model/run-notes";
 import { areResultsElsewhere, askResultsHere, findResultsStore } from "#worker/results";
 
 /** One page or two each, by a workflow of its own where they are elsewhere. */
@@ -15,6 +16,7 @@ const EVIDENCE_CONCURRENCY = 8;
 
 export interface SweepResults extends SweepRows {
   readonly evidence: readonly RunEvidence[];
+  readonly notes: readonly RunNote[];
 }
 
 type OnNoStore = (why: UnavailableError) => void;
@@ -56,7 +58,17 @@ export async function readSweepResults(sweepId: string): Promise<SweepResults> {
   const { sweep, rows } = await requireSweepRows(sweepId);
   const slots = pLimit(EVIDENCE_CONCURRENCY);
   const evidence = await Promise.all(rows.map(({ run_id: runId }) => slots(() => ask({ about: "evidence", runId }))));
-  return { sweep, rows, evidence: evidence.filter((one) => one !== null && one !== undefined) };
+  return {
+    sweep,
+    rows,
+    evidence: evidence.filter((one) => one !== null && one !== undefined),
+    notes: await listNotes(sweepId),
+  };
+}
+
+/** What has to be said beside a sweep's rows, in their order. */
+export async function listNotes(sweepId: string): Promise<readonly RunNote[]> {
+  return (await ask({ about: "notes", sweepId })) ?? [];
 }
 
 /** Results that could not be read at the end of a sweep are better refused before. @throws {InputError} */

@@ -125,4 +125,6 @@ export interface SweepDocument {
   readonly sweep_id: string;
   readonly status: SweepRecord["status"];
   readonly runs: readonly RunRow[];
+  /** What has to be said beside rows; absent where there is nothing. */
+  readonly notes?: readonly { readonly run_id: string; readonly note: string }[];
 }

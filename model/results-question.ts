@@ -6,6 +6,7 @@
 import type { MeasuredNight } from "#model/nightly-history";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
+import type { RunNote } from "#model/run-notes";
 
 export interface SweepRows {
   readonly sweep: SweepRecord;
@@ -23,6 +24,7 @@ export type ResultsQuestion =
   | { readonly about: "sweeps" }
   | { readonly about: "sweep"; readonly sweepId: string }
   | { readonly about: "evidence"; readonly runId: string }
+  | { readonly about: "notes"; readonly sweepId: string }
   | { readonly about: "nights" };
 
 /** By what the question is about; `null` where the store has no such thing. */
@@ -31,6 +33,8 @@ export interface ResultsAnswers {
   readonly sweeps: readonly SweepOverview[];
   readonly sweep: SweepRows | null;
   readonly evidence: RunEvidence | null;
+  /** Beside the rows of a sweep, in their order. */
+  readonly notes: readonly RunNote[];
   /** By nightly, then by date. */
   readonly nights: readonly MeasuredNight[];
 }

@@ -3,6 +3,7 @@
 import { summarisePoints, type PointSummary } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import type { PreparedEnvironment, SweepRecord } from "#model/run";
+import type { RunNote } from "#model/run-notes";
 import type { Spec } from "#model/spec";
 import { findThresholdMisses, type ThresholdMiss } from "#model/thresholds";
 import { formatMemory } from "#model/units";
@@ -16,6 +17,7 @@ export interface ReportInput {
   readonly rows: readonly RunRow[];
   /** Of the runs that have some; the facts of the environments come from it, and what the load did to them. */
   readonly evidence: readonly SampledEvidence[];
+  readonly notes?: readonly RunNote[];
 }
 
 export interface ReportData {
@@ -28,6 +30,7 @@ export interface ReportData {
   readonly facts: readonly FactLine[];
   /** None where no run was sampled. */
   readonly effects: readonly PointColumn[];
+  readonly notes: readonly RunNote[];
 }
 
 /** One fact of every environment. */
@@ -38,7 +41,7 @@ export interface FactLine {
   readonly differs: boolean;
 }
 
-export function prepareReport({ sweep, rows, evidence }: ReportInput): ReportData {
+export function prepareReport({ sweep, rows, evidence, notes = [] }: ReportInput): ReportData {
   const spec = JSON.parse(sweep.specJson) as Spec;
   const points = summarisePoints(rows);
   const byName = new Map(evidence.map(({ run }) => [run.environment.name, run.environment]));
@@ -53,6 +56,7 @@ export function prepareReport({ sweep, rows, evidence }: ReportInput): ReportDat
     environments,
     facts: compareFacts(environments, rows),
     effects: effectColumns(evidence),
+    notes,
   };
 }
 

@@ -65,7 +65,14 @@ const deviationOf = (point: PointSummary): number => medianOf(point, "deviation_
 
 /** What limits the conclusions, the gravest first. */
 export function warnings(data: ReportData): string[] {
-  return [...thresholdWarnings(data), ...quotableWarnings(data), ...runWarnings(data), ...environmentWarnings(data)];
+  const runNotes = data.notes.map(({ runId, text }) => `Run ${runId}: ${text}.`);
+  return [
+    ...thresholdWarnings(data),
+    ...quotableWarnings(data),
+    ...runWarnings(data),
+    ...runNotes,
+    ...environmentWarnings(data),
+  ];
 }
 
 /** What stands before all figures: arms that are no virtual machines in the sense of the question. */

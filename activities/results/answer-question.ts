@@ -22,6 +22,7 @@ const ANSWERS: { readonly [A in About]: Answer<A> } = {
     return sweep === undefined ? null : { sweep, rows: store.listRuns(sweepId) };
   },
   nights: (store) => store.listNightlies().flatMap((nightly) => readNights(store, nightly)),
+  notes: (store, { sweepId }) => store.listNotes(sweepId),
   evidence: async (store, { runId }) => (await store.readEvidence(runId)) ?? null,
 };
 

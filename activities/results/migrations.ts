@@ -122,6 +122,12 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (nightly, date)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE evidence (
+    run_id TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

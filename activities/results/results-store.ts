@@ -4,6 +4,7 @@ import type { RunIntent } from "#model/ledger";
 import type { Night } from "#model/nightly-history";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
+import type { RunNote } from "#model/run-notes";
 
 export interface ResultsStore {
   /** Upserts by sweep id. */
@@ -11,7 +12,8 @@ export interface ResultsStore {
   /** Upserts by run id, so that a repeated activity changes nothing. */
   saveRun(row: RunRow): void;
   /**
-   * Writes `evidence.json` and the per-node rows of a run; whole or not at all (temporary file and rename).
+   * Writes `evidence.json` and the per-node rows of a run; whole or not at all (temporary file and rename). Its SHA-256 is
+   * kept beside, so that nobody changes it unseen.
    * @throws {BenchError} `collect` where there is no space.
    */
   saveEvidence(evidence: RunEvidence): Promise<void>;
@@ -35,6 +37,9 @@ export interface ResultsStore {
   /** In the order they were measured. */
   listRuns(sweepId: string): RunRow[];
   hasRun(runId: string): boolean;
+  /** @returns `undefined` where there is none, or none that is as it was stored. */
   readEvidence(runId: string): Promise<RunEvidence | undefined>;
+  /** What has to be said beside the sweep's rows, in their order. Reads all of its evidence. */
+  listNotes(sweepId: string): Promise<RunNote[]>;
   close(): void;
 }

@@ -1,10 +1,12 @@
 /** The results store on one machine: an SQLite database, and a folder of evidence per run beside it. */
 
+import { createHash } from "node:crypto";
 import { chmodSync, lstatSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import { ignoring } from "#activities/ignoring";
 import { migrate } from "#activities/results/migrations";
 import { nodeRowsOf } from "#activities/results/node-rows";
 import { DATABASE_FILE, openResultsDir, refusal } from "#activities/results/results-dir";
@@ -18,6 +20,8 @@ import type { Night } from "#model/nightly-history";
 import { RUN_ROW_COLUMNS } from "#model/result-row";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
+import { evidenceNoteOf } from "#model/run-notes";
+import type { EvidenceState, RunNote } from "#model/run-notes";
 
 /** Another process may be writing: the worker, or a command. */
 const BUSY_LIMIT_MS = 5000;
@@ -81,8 +85,15 @@ class SqliteStore implements ResultsStore {
   }
 
   async saveEvidence(evidence: RunEvidence): Promise<void> {
-    await writeWhole(this.#evidencePath(evidence.run.runId), `${JSON.stringify(evidence)}\n`);
-    withSpaceErrors(() => this.#replaceNodeRows(evidence));
+    const { runId } = evidence.run;
+    const text = `${JSON.stringify(evidence)}\n`;
+    // Whoever dies in between leaves evidence that nobody vouches for, not evidence that seems changed.
+    withSpaceErrors(() => this.#database.prepare("DELETE FROM evidence WHERE run_id = ?").run(runId));
+    await writeWhole(this.#evidencePath(runId), text);
+    withSpaceErrors(() => {
+      this.#replaceNodeRows(evidence);
+      this.#database.prepare("INSERT OR REPLACE INTO evidence (run_id, sha256) VALUES (?, ?)").run(runId, sha256(text));
+    });
   }
 
   saveIntent(intent: RunIntent): void {
@@ -145,12 +156,27 @@ class SqliteStore implements ResultsStore {
   }
 
   async readEvidence(runId: string): Promise<RunEvidence | undefined> {
-    try {
-      return JSON.parse(await readFile(this.#evidencePath(runId), "utf8")) as RunEvidence;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
+    const { state, text } = await this.#lookAtEvidence(runId);
+    return state === "as stored" && text !== undefined ? (JSON.parse(text) as RunEvidence) : undefined;
+  }
+
+  async listNotes(sweepId: string): Promise<RunNote[]> {
+    const notes: RunNote[] = [];
+    for (const { run_id: runId } of this.listRuns(sweepId)) {
+      const { state } = await this.#lookAtEvidence(runId);
+      const text = evidenceNoteOf(state);
+      if (text !== undefined) notes.push({ runId, text });
     }
+    return notes;
+  }
+
+  /** What older versions stored has no digest. */
+  async #lookAtEvidence(runId: string): Promise<{ state: EvidenceState; text?: string | undefined }> {
+    const text = await ignoring("ENOENT", readFile(this.#evidencePath(runId), "utf8"));
+    const digest = this.#database.prepare("SELECT sha256 FROM evidence WHERE run_id = ?").get(runId)?.["sha256"];
+    if (digest === undefined) return { state: "as stored", text };
+    if (text === undefined) return { state: "missing" };
+    return sha256(text) === digest ? { state: "as stored", text } : { state: "changed" };
   }
 
   close(): void {
@@ -177,6 +203,8 @@ class SqliteStore implements ResultsStore {
     return join(runDir, "evidence.json");
   }
 }
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 const SWEEP_COLUMNS = ["sweep_id", "name", "started_at", "status", "spec_json", "runs_planned", "pin_json"] as const;
 

@@ -160,6 +160,15 @@ describe("a report", () => {
     expect([...files.keys()].filter((name) => name.startsWith("plots/"))).toEqual([]);
   });
 
+  test("says what has to be said beside a run's row", () => {
+    const input = inputOf();
+    const text = "its evidence was changed since it was stored";
+    const said = `Run ${input.rows[0]?.run_id}: ${text}.`;
+    const { html, markdown } = textsOf({ ...input, notes: [{ runId: input.rows[0]?.run_id ?? "", text }] });
+    for (const page of [html, markdown]) expect(page.replaceAll("\\", "")).toContain(said);
+    expect(textsOf(input).html).not.toContain("its evidence");
+  });
+
   test("names a fingerprint that changed during the sweep", () => {
     const input = inputOf({ rates: [5000] });
     const rows = [...input.rows.slice(1), ...withColumns(input.rows.slice(0, 1), { fingerprint: "0123456789abcdef" })];

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { openSqliteStore } from "#activities/results/sqlite-store";
@@ -96,6 +96,40 @@ test("evidence comes back whole, with a row for each node", async () => {
   database.close();
   const [first, second] = evidence.proofs.map(({ node, rows: count, digest }) => ({ node, rows: count, digest }));
   expect(rows).toMatchObject([first, second]);
+});
+
+test("evidence that somebody changed or took away is not read, and named beside its row", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const evidence = await evidenceOf(run);
+  const path = dir.join("sample", run.runId, "evidence.json");
+  await store.saveEvidence(evidence);
+  store.saveRun(await rowOf(run));
+  expect(await store.listNotes("sample")).toEqual([]);
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, text.replace('"rows":', '"rows": '));
+  expect(await store.readEvidence(run.runId)).toBeUndefined();
+  const note = (what: string) => [{ runId: run.runId, text: what }];
+  expect(await store.listNotes("sample")).toEqual(note("its evidence was changed since it was stored"));
+  rmSync(path);
+  expect(await store.listNotes("sample")).toEqual(note("its evidence is missing"));
+  await store.saveEvidence(evidence);
+  expect(await store.listNotes("sample")).toEqual([]);
+  store.close();
+});
+
+test("evidence of a version that kept no digest of it is read as it is", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const evidence = await evidenceOf(run);
+  await store.saveEvidence(evidence);
+  store.saveRun(await rowOf(run));
+  const database = new DatabaseSync(dir.join("results.sqlite"));
+  database.exec("DELETE FROM evidence");
+  database.close();
+  expect(await store.readEvidence(run.runId)).toEqual(evidence);
+  expect(await store.listNotes("sample")).toEqual([]);
+  store.close();
 });
 
 test("two stores on one folder see each other's rows, as worker and command do", () => {

@@ -92,6 +92,9 @@ class MemoryStore implements ResultsStore {
   async readEvidence(): Promise<undefined> {
     return undefined;
   }
+  async listNotes(): Promise<[]> {
+    return [];
+  }
   close(): void {}
 }
 

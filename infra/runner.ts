@@ -25,7 +25,8 @@ interface ServeOptions {
 
 async function serve(options: ServeOptions): Promise<void> {
   const { repository, folder, labels } = readOptions(options);
-  const app = openAppOf(locateInstallation());
+  const installation = locateInstallation();
+  const app = openAppOf(installation);
   if (app === undefined) {
     const hint = "see docs/github.md";
     throw new InputError([{ field: "github", value: "", rule: "hosts.yaml names no GitHub App", hint }]);
@@ -36,6 +37,7 @@ async function serve(options: ServeOptions): Promise<void> {
     repository,
     folder,
     labels,
+    installation,
     hostId: hostname().toLowerCase(),
     pollEveryMs: POLL_EVERY_MS,
     idleLimitMs: IDLE_LIMIT_MS,

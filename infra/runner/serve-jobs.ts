@@ -6,11 +6,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RequestError, type Octokit } from "octokit";
 import { placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
+import type { Installation } from "#worker/installation";
 import { killGroup } from "#infra/supervisor/process-group";
 
 export interface RunnerSettings {
@@ -19,6 +20,8 @@ export interface RunnerSettings {
   readonly labels: readonly string[];
   /** Where GitHub's runner is unpacked: its `run.sh` is started. */
   readonly folder: string;
+  /** That jobs are to use, whatever their user's own would be. */
+  readonly installation: Pick<Installation, "home" | "cache">;
   readonly hostId: string;
   readonly pollEveryMs: number;
   /** Of a runner whose job went to somebody else, or was cancelled. */
@@ -106,10 +109,9 @@ async function registerRunner(
 
 /** Its configuration is in its environment, which others cannot read; arguments, they could. */
 async function run(octokit: Octokit, settings: RunnerSettings, { id, config }: OneUseRunner, signal: AbortSignal) {
-  const { PATH, HOME, LANG } = process.env;
   const child = spawn(join(settings.folder, "run.sh"), [], {
     cwd: settings.folder,
-    env: { PATH, HOME, LANG, ACTIONS_RUNNER_INPUT_JITCONFIG: config },
+    env: { ...environmentOfJobs(settings), ACTIONS_RUNNER_INPUT_JITCONFIG: config },
     stdio: ["ignore", "inherit", "inherit"],
     detached: true,
   });
@@ -124,6 +126,13 @@ async function run(octokit: Octokit, settings: RunnerSettings, { id, config }: O
     signal.removeEventListener("abort", onStop);
     await idle;
   }
+}
+
+/** `meshbench` is this one, and so is its Node. */
+function environmentOfJobs({ installation: { home, cache } }: RunnerSettings): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG } = process.env;
+  const path = [join(import.meta.dirname, "bin"), dirname(process.execPath), PATH].join(delimiter);
+  return { PATH: path, HOME, LANG, MESHBENCH_HOME: home, MESHBENCH_CACHE: cache };
 }
 
 /**

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { serveJobs, type RunnerSettings } from "#infra/runner/serve-jobs";
 import { openAppAt } from "#test/support/github/app-key";
 import { GithubDouble } from "#test/support/github/github-double";
+import packageJson from "#package.json" with { type: "json" };
 import { TempDir } from "#test/support/temp-dir";
 
 // Writes are a second apart here, too.
@@ -35,6 +36,7 @@ async function serve(script: string, until: () => boolean, change: Partial<Runne
     repository: github.repository,
     labels: ["meshbench", "lab-1"],
     folder: dir.path,
+    installation: { home: dir.join("home"), cache: dir.join("cache") },
     hostId: "lab-1",
     pollEveryMs: 5,
     idleLimitMs: 60_000,
@@ -65,6 +67,23 @@ test("a job that waits for this host gets a runner of its own, which is gone wit
   expect(readFileSync(dir.join("environment"), "utf8")).toMatch(/^ACTIONS_RUNNER_INPUT_JITCONFIG=config-of-\d+$/m);
   expect(readFileSync(dir.join("arguments"), "utf8")).not.toContain("config-of");
   expect(notes.join("\n")).not.toContain("config-of");
+});
+
+test("a job's meshbench is the poller's own, and works on the installation that the poller works for", async () => {
+  github.jobs.push({ id: 1, status: "queued", labels: ["self-hosted", "meshbench"] });
+  vi.stubEnv("MESHBENCH_HOME", undefined);
+  const script = 'tr "\\0" "\\n" < /proc/$$/environ > environment; meshbench --version > version; touch ended';
+  await serve(script, () => existsSync(dir.join("ended")));
+  vi.unstubAllEnvs();
+  const environment = readFileSync(dir.join("environment"), "utf8").trim().split("\n");
+  expect(environment).toContain(`MESHBENCH_HOME=${dir.join("home")}`);
+  expect(environment).toContain(`MESHBENCH_CACHE=${dir.join("cache")}`);
+  expect(environment.map((line) => line.split("=")[0]).sort()).toEqual(
+    ["ACTIONS_RUNNER_INPUT_JITCONFIG", "HOME", "LANG", "MESHBENCH_CACHE", "MESHBENCH_HOME", "PATH"].filter(
+      (name) => name !== "LANG" || process.env["LANG"] !== undefined,
+    ),
+  );
+  expect(readFileSync(dir.join("version"), "utf8").trim()).toBe(packageJson.version);
 });
 
 test("jobs for other machines, and those that still wait for a reviewer, make no runner", async () => {

@@ -20,7 +20,7 @@ import type { Night } from "#model/nightly-history";
 import { RUN_ROW_COLUMNS } from "#model/result-row";
 import type { RunRow } from "#model/result-row";
 import type { RunEvidence, SweepRecord } from "#model/run";
-import { evidenceNoteOf } from "#model/run-notes";
+import { evidenceNoteOf, watchNoteOf } from "#model/run-notes";
 import type { EvidenceState, RunNote } from "#model/run-notes";
 
 /** Another process may be writing: the worker, or a command. */
@@ -162,10 +162,12 @@ class SqliteStore implements ResultsStore {
 
   async listNotes(sweepId: string): Promise<RunNote[]> {
     const notes: RunNote[] = [];
-    for (const { run_id: runId } of this.listRuns(sweepId)) {
-      const { state } = await this.#lookAtEvidence(runId);
-      const text = evidenceNoteOf(state);
-      if (text !== undefined) notes.push({ runId, text });
+    for (const row of this.listRuns(sweepId)) {
+      const runId = row.run_id;
+      const { state, text } = await this.#lookAtEvidence(runId);
+      const evidence = text === undefined ? undefined : (JSON.parse(text) as RunEvidence);
+      const told = evidenceNoteOf(state) ?? watchNoteOf(row, evidence?.guards);
+      if (told !== undefined) notes.push({ runId, text: told });
     }
     return notes;
   }

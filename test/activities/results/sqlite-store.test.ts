@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { openSqliteStore } from "#activities/results/sqlite-store";
 import { InputError } from "#model/errors";
+import type { GuardRecord } from "#model/guards";
 import { judgeRun } from "#model/judgement";
 import { RUN_ROW_COLUMNS } from "#model/result-row";
 import type { RunRow } from "#model/result-row";
@@ -115,6 +116,18 @@ test("evidence that somebody changed or took away is not read, and named beside 
   expect(await store.listNotes("sample")).toEqual(note("its evidence is missing"));
   await store.saveEvidence(evidence);
   expect(await store.listNotes("sample")).toEqual([]);
+  store.close();
+});
+
+test("a run that was watched in part stands among a sweep's notes", async () => {
+  using dir = new TempDir();
+  const store = openSqliteStore(dir.path);
+  const guards = { sampledSec: 1 } as GuardRecord;
+  await store.saveEvidence({ ...(await evidenceOf(run)), guards });
+  store.saveRun({ ...(await rowOf(run)), main_s: 60 });
+  expect(await store.listNotes("sample")).toMatchObject([
+    { runId: run.runId, text: expect.stringMatching(/watched for 1 of .* 60 s/) },
+  ]);
   store.close();
 });
 

@@ -7,8 +7,10 @@ import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import { ignoring } from "#activities/ignoring";
 import { PAYLOAD_PART_BYTES } from "#activities/payload-part";
 import { writeWhole } from "#activities/results/write-whole";
+import { BenchError } from "#model/errors";
 import { isRunId, sweepIdOf } from "#model/ids";
 import type { RunEvidence } from "#model/run";
 
@@ -30,9 +32,13 @@ export class EvidenceSpool {
     return Math.ceil(packed.length / PAYLOAD_PART_BYTES);
   }
 
-  /** @returns Base64. `part` counts from 0. */
+  /**
+   * @returns Base64. `part` counts from 0.
+   * @throws {BenchError} `collect` where it was kept elsewhere: of two workers that serve a host each has a spool.
+   */
   async readPart(runId: string, part: number): Promise<string> {
-    const packed = await readFile(this.#pathOf(runId));
+    const packed = await ignoring("ENOENT", readFile(this.#pathOf(runId)));
+    if (packed === undefined) throw new BenchError("collect", "the run's evidence is with another worker of this host");
     return packed.subarray(part * PAYLOAD_PART_BYTES, (part + 1) * PAYLOAD_PART_BYTES).toString("base64");
   }
 

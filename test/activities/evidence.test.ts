@@ -6,6 +6,8 @@ import { openSqliteStore } from "#activities/results/sqlite-store";
 import { createStoreActivities } from "#activities/store-activities";
 import { judgeRun } from "#model/judgement";
 import type { RunEvidence } from "#model/run";
+import { failureOf } from "#test/support/failures";
+import { HostHarness } from "#test/support/host-harness";
 import { measuredRun, sampleNodes } from "#test/support/measured-run";
 import { sampleRun } from "#test/support/sample-run";
 import { TempDir } from "#test/support/temp-dir";
@@ -75,4 +77,11 @@ test("what is forgotten is gone from the host", async () => {
   await spool.forget(run.runId);
   await spool.forget(run.runId);
   expect(readdirSync(dir.join("spool"))).toEqual([]);
+});
+
+test("a worker that did not collect a run says that another one has its evidence; that is tried again", async () => {
+  using host = new HostHarness();
+  const failure = await failureOf(host.activities.fetchEvidence({ runId: run.runId, part: 0 }));
+  expect(failure).toMatchObject({ kind: "collect", host: "here", nonRetryable: false });
+  expect(failure.message).toContain("with another worker");
 });

@@ -6,7 +6,14 @@ import type { RunCommand } from "#model/comment-command";
 import type { RunIntent } from "#model/ledger";
 import type { Nightly } from "#model/nightly";
 import type { Baseline } from "#model/nightly-history";
-import type { Arm, CommentRequest, RepositoryRef, SweepEnd, SweepOnPullRequest } from "#model/pull-request";
+import type {
+  Arm,
+  CommentRequest,
+  RepositoryRef,
+  SweepEnd,
+  SweepOnPullRequest,
+  SweepReport,
+} from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import type { NodeHandle, PreparedEnvironment, RunSpec, SweepRecord } from "#model/run";
 import type { ResultsPage, ResultsQuestion } from "#model/results-question";
@@ -97,6 +104,9 @@ export interface TemporalActivities {
   /** Tells `host-<host>` that this sweep is paused, and starts the queue where it does not run. */
   standAside(input: { host: string; owner: string }): Promise<void>;
 
+  /** Starts `report-<sweepId>`, or tells the one that is there that the sweep goes on. */
+  openReport(input: SweepReport): Promise<void>;
+
   /** Answers as soon as one of the workflows has ended, or was never there, with all that have. Heartbeats meanwhile. */
   watchWorkflows(input: { workflowIds: string[] }): Promise<{ ended: string[] }>;
 
@@ -183,8 +193,11 @@ export interface GithubActivities {
   reportNightly(input: { nightly: Pick<Nightly, "name" | "least">; repository: RepositoryRef }): Promise<void>;
 
   /** Keeps the status comment and the check up to date until the sweep has ended. Heartbeats. */
-  followSweep(input: { sweep: SweepOnPullRequest; hosts: string[] }): Promise<{ end: SweepEnd }>;
+  followSweep(input: SweepReport): Promise<{ end: SweepEnd; failure?: string }>;
 
-  /** The final comment, the check's conclusion; the status comment is folded away. */
+  /** The check's conclusion, the final comment; the status comment is folded away. */
   concludeSweep(input: { sweep: SweepOnPullRequest; end: SweepEnd; failure?: string }): Promise<{ conclusion: string }>;
+
+  /** The check's conclusion alone, where a report cannot be made, for this reason. */
+  closeCheck(input: { sweep: SweepOnPullRequest; end: SweepEnd; why: string }): Promise<void>;
 }

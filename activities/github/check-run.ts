@@ -1,8 +1,8 @@
 /** The check on the measured commit: opened at the start, concluded whatever happens, one for each sweep. */
 
-import type { Octokit } from "octokit";
+import type { GithubApp } from "#activities/github/github-app";
 import { placeOf } from "#model/pull-request";
-import type { RepositoryRef } from "#model/pull-request";
+import type { SweepOnPullRequest } from "#model/pull-request";
 
 /** What GitHub shows of it. */
 export interface CheckText {
@@ -10,45 +10,55 @@ export interface CheckText {
   readonly summary: string;
 }
 
-export interface CheckRef {
-  readonly repository: RepositoryRef;
-  readonly headSha: string;
-  /** Of which there is one check: found again by it. */
-  readonly sweepId: string;
-  readonly name: string;
-}
-
 export type Conclusion = "success" | "failure" | "neutral" | "cancelled";
 
-/** Opens the check, or brings it up to date; with a conclusion it is over. Again, it changes nothing. */
-export async function upsertCheck(
-  octokit: Octokit,
-  check: CheckRef,
-  output: CheckText,
-  conclusion?: Conclusion,
-): Promise<void> {
-  const { repository, headSha, sweepId, name } = check;
-  const place = placeOf(repository);
-  const state =
-    conclusion === undefined ? { status: "in_progress" as const } : { status: "completed" as const, conclusion };
-  const id = await findCheck(octokit, check);
-  if (id === undefined) {
-    await octokit.rest.checks.create({ ...place, name, head_sha: headSha, external_id: sweepId, output, ...state });
-  } else {
-    await octokit.rest.checks.update({ ...place, check_run_id: id, output, ...state });
-  }
-}
+/** Of one sweep, by whose id it is found again. It is looked for once, by whoever makes this. */
+export class SweepCheck {
+  readonly #app: GithubApp;
+  readonly #sweep: SweepOnPullRequest;
+  #id: number | undefined;
 
-async function findCheck(
-  octokit: Octokit,
-  { repository, headSha, sweepId, name }: CheckRef,
-): Promise<number | undefined> {
-  const checks = await octokit.paginate(octokit.rest.checks.listForRef, {
-    ...placeOf(repository),
-    ref: headSha,
-    check_name: name,
-    filter: "all",
-    per_page: 100,
-  });
-  return checks.find(({ external_id: externalId }) => externalId === sweepId)?.id;
+  constructor(app: GithubApp, sweep: SweepOnPullRequest) {
+    this.#app = app;
+    this.#sweep = sweep;
+  }
+
+  /** Opens the check, or brings it up to date; with a conclusion it is over. Again, it changes nothing. */
+  async put(output: CheckText, conclusion?: Conclusion): Promise<void> {
+    const { request, sweepId, spec } = this.#sweep;
+    const place = placeOf(request.pullRequest.repository);
+    const { rest } = await this.#octokit();
+    const name = `meshbench ${spec}`;
+    const state =
+      conclusion === undefined ? { status: "in_progress" as const } : { status: "completed" as const, conclusion };
+    this.#id ??= await this.#find(name);
+    if (this.#id === undefined) {
+      const check = { name, head_sha: request.headSha, external_id: sweepId };
+      const { data } = await rest.checks.create({ ...place, ...check, output, ...state });
+      this.#id = data.id;
+    } else {
+      await rest.checks.update({ ...place, check_run_id: this.#id, output, ...state });
+    }
+  }
+
+  forget(): void {
+    this.#id = undefined;
+  }
+
+  #octokit() {
+    return this.#app.forRepository(this.#sweep.request.pullRequest.repository);
+  }
+
+  async #find(name: string): Promise<number | undefined> {
+    const { request, sweepId } = this.#sweep;
+    const octokit = await this.#octokit();
+    const checks = await octokit.paginate(octokit.rest.checks.listForRef, {
+      ...placeOf(request.pullRequest.repository),
+      ref: request.headSha,
+      check_name: name,
+      filter: "all",
+      per_page: 100,
+    });
+    return checks.find(({ external_id: externalId }) => externalId === sweepId)?.id;
+  }
 }

@@ -3,60 +3,82 @@
  * else's comment counts for nothing.
  */
 
-import type { Octokit } from "octokit";
+import type { GithubApp } from "#activities/github/github-app";
 import { markOf, placeOf } from "#model/pull-request";
 import type { PullRequestRef } from "#model/pull-request";
 
-interface FoundComment {
+interface OwnComment {
   readonly id: number;
   readonly nodeId: string;
-  readonly body: string;
+  body: string;
 }
 
-/** Writes the comment of this key, or changes it where it says something else. */
-export async function upsertComment(
-  octokit: Octokit,
-  appId: number,
-  { pullRequest, key, body }: { pullRequest: PullRequestRef; key: string; body: string },
-): Promise<void> {
-  const wanted = `${body}\n\n${markOf(key)}`;
-  const [found] = await findComments(octokit, appId, pullRequest, key);
-  const place = placeOf(pullRequest.repository);
-  if (found === undefined) {
-    await octokit.rest.issues.createComment({ ...place, issue_number: pullRequest.number, body: wanted });
-  } else if (found.body !== wanted) {
-    await octokit.rest.issues.updateComment({ ...place, comment_id: found.id, body: wanted });
+/** Ours under one pull request. They are listed once, by whoever makes this: others of ours write others. */
+export class OwnComments {
+  readonly #app: GithubApp;
+  readonly #pullRequest: PullRequestRef;
+  #listed: Promise<OwnComment[]> | undefined;
+
+  constructor(app: GithubApp, pullRequest: PullRequestRef) {
+    this.#app = app;
+    this.#pullRequest = pullRequest;
   }
-}
 
-/** Folds a comment of our own away that has nothing new to say: it stays readable. */
-export async function minimiseComment(
-  octokit: Octokit,
-  appId: number,
-  { pullRequest, key }: { pullRequest: PullRequestRef; key: string },
-): Promise<void> {
-  for (const { nodeId } of await findComments(octokit, appId, pullRequest, key)) {
-    await octokit.graphql(
-      `mutation ($id: ID!) {
-        minimizeComment(input: { subjectId: $id, classifier: OUTDATED }) { minimizedComment { isMinimized } }
-      }`,
-      { id: nodeId },
-    );
+  /** Writes the comment of this key, or changes it where it says something else. */
+  async put(key: string, body: string): Promise<void> {
+    const { repository, number } = this.#pullRequest;
+    const [{ rest }, own] = await Promise.all([this.#octokit(), this.#list()]);
+    const wanted = `${body}\n\n${markOf(key)}`;
+    const found = own.find((one) => one.body.includes(markOf(key)));
+    if (found === undefined) {
+      const { data } = await rest.issues.createComment({ ...placeOf(repository), issue_number: number, body: wanted });
+      own.push({ id: data.id, nodeId: data.node_id, body: wanted });
+    } else if (found.body !== wanted) {
+      await rest.issues.updateComment({ ...placeOf(repository), comment_id: found.id, body: wanted });
+      found.body = wanted;
+    }
   }
-}
 
-async function findComments(
-  octokit: Octokit,
-  appId: number,
-  pullRequest: PullRequestRef,
-  key: string,
-): Promise<FoundComment[]> {
-  const comments = await octokit.paginate(octokit.rest.issues.listComments, {
-    ...placeOf(pullRequest.repository),
-    issue_number: pullRequest.number,
-    per_page: 100,
-  });
-  return comments
-    .filter((one) => one.performed_via_github_app?.id === appId && one.body?.includes(markOf(key)))
-    .map(({ id, node_id: nodeId, body = "" }) => ({ id, nodeId, body }));
+  /** Folds away what has nothing new to say: it stays readable. Where GitHub does not fold it, nothing is lost. */
+  async minimise(key: string): Promise<void> {
+    const [octokit, own] = await Promise.all([this.#octokit(), this.#list()]);
+    for (const { nodeId } of own.filter(({ body }) => body.includes(markOf(key)))) {
+      try {
+        await octokit.graphql(
+          `mutation ($id: ID!) {
+            minimizeComment(input: { subjectId: $id, classifier: OUTDATED }) { minimizedComment { isMinimized } }
+          }`,
+          { id: nodeId },
+        );
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "GraphqlResponseError") throw error;
+      }
+    }
+  }
+
+  /** They may have changed: somebody has deleted one. */
+  forget(): void {
+    this.#listed = undefined;
+  }
+
+  #octokit() {
+    return this.#app.forRepository(this.#pullRequest.repository);
+  }
+
+  #list(): Promise<OwnComment[]> {
+    this.#listed ??= this.#read();
+    return this.#listed;
+  }
+
+  async #read(): Promise<OwnComment[]> {
+    const octokit = await this.#octokit();
+    const comments = await octokit.paginate(octokit.rest.issues.listComments, {
+      ...placeOf(this.#pullRequest.repository),
+      issue_number: this.#pullRequest.number,
+      per_page: 100,
+    });
+    return comments
+      .filter((one) => one.performed_via_github_app?.id === this.#app.appId)
+      .map(({ id, node_id: nodeId, body = "" }) => ({ id, nodeId, body }));
+  }
 }

@@ -2,12 +2,13 @@
 
 import type { Client } from "@temporalio/client";
 import { withFailureBoundary } from "#activities/failure-boundary";
-import { upsertCheck } from "#activities/github/check-run";
-import { minimiseComment, upsertComment } from "#activities/github/comments";
+import { SweepCheck, type CheckText, type Conclusion } from "#activities/github/check-run";
+import { OwnComments } from "#activities/github/comments";
 import { heedAnswers } from "#activities/github/github-answers";
 import { upsertIssue } from "#activities/github/issues";
 import { readSourceArchive } from "#activities/github/source-archive";
 import type { GithubApp } from "#activities/github/github-app";
+import { SweepDisplay } from "#activities/github/sweep-display";
 import { readSweepEnd, readSweepState } from "#activities/github/sweep-outlook";
 import type { GithubActivities } from "#activities/index";
 import { readNights } from "#activities/results/nights";
@@ -21,11 +22,13 @@ import {
   placeOf,
   type PullRequestRef,
   type RepositoryRef,
+  type SweepEnd,
   type SweepOnPullRequest,
 } from "#model/pull-request";
 import type { Spec } from "#model/spec";
 import { regressionIssue } from "#report/nightly";
 import { prepareComparison, type ComparisonReport } from "#report/comparison";
+import { inline } from "#report/markdown-text";
 import { answerComment, checkOutcome, finalComment, statusComment, type FinishedSweep } from "#report/pull-request";
 import { formatSweepTable } from "#report/terminal-table";
 
@@ -46,6 +49,8 @@ interface ActivityContext {
 }
 
 const WATCH_EVERY_MS = 15_000;
+/** In line nothing happens but that the estimate changes. */
+const QUEUED_SHOWN_EVERY_MS = 60_000;
 
 export function createGithubActivities(dependencies: GithubDependencies): GithubActivities {
   const { app, client, store, currentContext, watchEveryMs = WATCH_EVERY_MS } = dependencies;
@@ -58,38 +63,28 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
   };
   const octokitOf = ({ repository }: PullRequestRef) => app.forRepository(repository);
 
-  async function writeComment(pullRequest: PullRequestRef, key: string, body: string): Promise<void> {
-    await upsertComment(await octokitOf(pullRequest), app.appId, { pullRequest, key, body });
-  }
-
   async function followSweep({ sweep, hosts }: Parameters<GithubActivities["followSweep"]>[0]) {
     const context = currentContext();
-    let shown = "";
+    const display = new SweepDisplay(app, sweep);
+    let shown = { text: "", isQueued: false, atMs: 0 };
     for (;;) {
-      const end = await readSweepEnd(client, sweep.sweepId);
-      if (end !== undefined) return { end };
-      const text = statusComment(sweep, await readSweepState(client, sweep.sweepId, hosts));
-      if (text !== shown) await showProgress(sweep, text);
-      shown = text;
+      const ended = await readSweepEnd(client, sweep.sweepId);
+      if (ended !== undefined) return ended;
+      const state = await readSweepState(client, sweep.sweepId, hosts);
+      const next = { text: statusComment(sweep, state), isQueued: state.waiting.length > 0, atMs: Date.now() };
+      const isSoon = shown.isQueued && next.isQueued && next.atMs < shown.atMs + QUEUED_SHOWN_EVERY_MS;
+      if (next.text !== shown.text && !isSoon) {
+        await display.showProgress(next.text);
+        shown = next;
+      }
       await context.sleep(watchEveryMs);
     }
   }
 
-  async function showProgress(sweep: SweepOnPullRequest, text: string): Promise<void> {
-    const { pullRequest } = sweep.request;
-    await writeComment(pullRequest, statusKey(sweep), text);
-    await upsertCheck(await octokitOf(pullRequest), checkOf(sweep), { title: "Under way", summary: text });
-  }
-
   async function concludeSweep({ sweep, end, failure }: Parameters<GithubActivities["concludeSweep"]>[0]) {
-    const { pullRequest } = sweep.request;
     const finished = await readFinished(store, sweep, { end, ...(failure !== undefined && { failure }) });
-    const text = finalComment(sweep, finished);
     const { conclusion, title } = checkOutcome(finished);
-    await writeComment(pullRequest, `final:${sweep.sweepId}`, text);
-    const octokit = await octokitOf(pullRequest);
-    await upsertCheck(octokit, checkOf(sweep), { title, summary: text }, conclusion);
-    await minimiseComment(octokit, app.appId, { pullRequest, key: statusKey(sweep) });
+    await new SweepDisplay(app, sweep).conclude(conclusion, { title, summary: finalComment(sweep, finished) });
     return { conclusion };
   }
 
@@ -104,7 +99,10 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
 
     answer: ({ request, text }) =>
       beating(() =>
-        writeComment(request.pullRequest, `answer:${request.commentId}`, answerComment(request.author, text)),
+        new OwnComments(app, request.pullRequest).put(
+          `answer:${request.commentId}`,
+          answerComment(request.author, text),
+        ),
       ),
 
     pinCommits: ({ request, command }) =>
@@ -142,8 +140,22 @@ export function createGithubActivities(dependencies: GithubDependencies): Github
 
     followSweep: (input) => beating(() => followSweep(input)),
     concludeSweep: (input) => beating(() => concludeSweep(input)),
+
+    closeCheck: ({ sweep, end, why }) =>
+      beating(() => new SweepCheck(app, sweep).put(unreported(sweep, why), CONCLUSION_WITHOUT_REPORT[end])),
   };
 }
+
+const CONCLUSION_WITHOUT_REPORT = {
+  done: "neutral",
+  cancelled: "cancelled",
+  failed: "failure",
+} as const satisfies Record<SweepEnd, Conclusion>;
+
+const unreported = ({ sweepId }: SweepOnPullRequest, why: string): CheckText => ({
+  title: "The sweep is over, but could not be reported",
+  summary: `${inline(why)}\n\n\`meshbench report ${sweepId}\` on the bench's machine shows what was measured.`,
+});
 
 /** @throws {BenchError} Where no night has measured this repository. */
 function newestNightCommit(store: ResultsStore, repository: RepositoryRef): string {
@@ -153,15 +165,6 @@ function newestNightCommit(store: ResultsStore, repository: RepositoryRef): stri
   if (newest !== undefined) return newest.sourceSha;
   throw new BenchError("image", `no night has measured ${fullNameOf(repository)} yet: compare with vs=base`);
 }
-
-const statusKey = ({ sweepId }: SweepOnPullRequest): string => `status:${sweepId}`;
-
-const checkOf = ({ request, sweepId, spec }: SweepOnPullRequest) => ({
-  repository: request.pullRequest.repository,
-  headSha: request.headSha,
-  sweepId,
-  name: `meshbench ${spec}`,
-});
 
 async function readFinished(
   store: ResultsStore,

@@ -3,11 +3,11 @@
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { createGunzip, gzipSync } from "node:zlib";
-import type { Octokit } from "octokit";
+import { RequestError, type Octokit } from "octokit";
 import { extract, pack } from "tar-stream";
 import { IMAGE_FOLDERS } from "#activities/image/node-image";
 import { BenchError } from "#model/errors";
-import { placeOf } from "#model/pull-request";
+import { fullNameOf, placeOf } from "#model/pull-request";
 import type { RepositoryRef } from "#model/pull-request";
 
 /** Far above what we have; an archive of a hostile commit ends here. */
@@ -22,12 +22,22 @@ export async function readSourceArchive(
   repository: RepositoryRef,
   sha: string,
 ): Promise<{ archive: string }> {
-  const { data } = await octokit.rest.repos.downloadTarballArchive({ ...placeOf(repository), ref: sha });
-  const archive = await keepImageFiles(Readable.from([Buffer.from(data as ArrayBuffer)]));
+  const archive = await keepImageFiles(Readable.from([await download(octokit, repository, sha)]));
   if (archive.length > ARCHIVE_LARGEST) {
     throw new BenchError("image", `the image's files of commit ${sha} are larger than ${ARCHIVE_LARGEST} bytes packed`);
   }
   return { archive: archive.toString("base64") };
+}
+
+/** Whoever asked may have mistyped it: `vs=<sha>` is checked by nobody before. */
+async function download(octokit: Octokit, repository: RepositoryRef, sha: string): Promise<Buffer> {
+  try {
+    const { data } = await octokit.rest.repos.downloadTarballArchive({ ...placeOf(repository), ref: sha });
+    return Buffer.from(data as ArrayBuffer);
+  } catch (error) {
+    if (!(error instanceof RequestError) || error.status !== 404) throw error;
+    throw new BenchError("image", `${fullNameOf(repository)} has no commit ${sha}`, {}, { cause: error });
+  }
 }
 
 /** GitHub puts everything in one folder, `OWNER-REPO-SHA/`. Links and whatever is no plain file are left out. */

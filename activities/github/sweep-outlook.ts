@@ -1,6 +1,6 @@
 /** How a sweep stands, for people who wait for it: its progress and its place in the line of each of its hosts. */
 
-import { WorkflowNotFoundError, type Client } from "@temporalio/client";
+import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowHandle } from "@temporalio/client";
 import { prospectsOf, type HostQueueView } from "#model/host-outlook";
 import { GET_HOST_QUEUE_QUERY } from "#model/host-queue";
 import { hostWorkflowId, sweepWorkflowId } from "#model/ids";
@@ -10,14 +10,33 @@ import type { SweepState } from "#report/pull-request";
 
 const END_OF_CLOSED: Readonly<Record<string, SweepEnd>> = { COMPLETED: "done", CANCELLED: "cancelled" };
 
+/** How a sweep ended; where it failed, of what. */
+interface EndedSweep {
+  readonly end: SweepEnd;
+  readonly failure?: string;
+}
+
 /** @returns `undefined` while the sweep goes on. One that Temporal does not know has failed. */
-export async function readSweepEnd(client: Client, sweepId: string): Promise<SweepEnd | undefined> {
+export async function readSweepEnd(client: Client, sweepId: string): Promise<EndedSweep | undefined> {
+  const handle = client.workflow.getHandle(sweepWorkflowId(sweepId));
   try {
-    const { status } = await client.workflow.getHandle(sweepWorkflowId(sweepId)).describe();
-    return status.name === "RUNNING" ? undefined : (END_OF_CLOSED[status.name] ?? "failed");
+    const { status } = await handle.describe();
+    if (status.name === "RUNNING") return undefined;
+    const end = END_OF_CLOSED[status.name];
+    return end === undefined ? { end: "failed", failure: await readFailure(handle) } : { end };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return "failed";
+    if (error instanceof WorkflowNotFoundError) return { end: "failed", failure: "Temporal does not know of it" };
     throw error;
+  }
+}
+
+async function readFailure(handle: WorkflowHandle): Promise<string> {
+  try {
+    await handle.result();
+    return "";
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return error.cause?.message ?? error.message;
   }
 }
 

@@ -8,12 +8,14 @@ import type { StatusCounts } from "#model/sweep-progress";
 import { formatDuration } from "#model/units";
 import { formatComparisonMarkdown, signOf, verdictText, type ComparisonReport } from "#report/comparison";
 import { comparisonChart } from "#report/mermaid";
+import { printable } from "#report/format";
 import { code, inline, list, table } from "#report/markdown-text";
 import { statusText } from "#report/status-text";
+import { cutLines, fitText, TEXT_LONGEST_BYTES } from "#report/text-limit";
 
-/** GitHub refuses a longer comment or check text. */
-const TEXT_LONGEST = 65_536;
 const BAR_WIDTH = 20;
+/** Of a check's title, which GitHub keeps in 255; a comment's heading is no longer either. */
+const HEADLINE_LONGEST = 240;
 
 export interface SweepState {
   readonly runsPlanned: number;
@@ -76,15 +78,18 @@ export interface FinishedSweep {
 /** What stays: verdict first, then figures, then how to see the same oneself. */
 export function finalComment(sweep: SweepOnPullRequest, finished: FinishedSweep): string {
   const { comparison, rows, summary } = finished;
-  const headline = headlineOf(finished);
+  const { sign, text } = headlineOf(finished);
   const parts = [
-    `## ${headline}`,
-    comparison === undefined ? summary : formatComparisonMarkdown(comparison).trimEnd(),
-    ...(comparison === undefined ? [] : comparisonChart(comparison)),
-    folded("Runs", runsTable(rows)),
-    folded("Reproduce", reproduction(sweep)),
+    { name: "the heading", text: `## ${sign} ${inline(text)}` },
+    {
+      name: "the comparison",
+      text: comparison === undefined ? summary : formatComparisonMarkdown(comparison).trimEnd(),
+    },
+    { name: "the plot", text: comparison === undefined ? "" : comparisonChart(comparison).join("\n\n") },
+    { name: "“Runs”", text: runsTable(rows), frame: folded("Runs") },
+    { name: "“Reproduce”", text: reproduction(sweep), frame: folded("Reproduce") },
   ];
-  return fit(parts.filter((part) => part !== ""));
+  return fitText(parts, `${code(`meshbench report ${sweep.sweepId}`)} on the bench's machine has them.`);
 }
 
 /**
@@ -95,7 +100,7 @@ export function checkOutcome(finished: FinishedSweep): {
   readonly conclusion: "success" | "failure" | "neutral" | "cancelled";
   readonly title: string;
 } {
-  return { conclusion: conclusionOf(finished), title: headlineOf(finished).replace(/^\S+ /, "") };
+  return { conclusion: conclusionOf(finished), title: headlineOf(finished).text };
 }
 
 function conclusionOf({ end, rows, comparison: report }: FinishedSweep) {
@@ -105,12 +110,24 @@ function conclusionOf({ end, rows, comparison: report }: FinishedSweep) {
   return report !== undefined && isDecided(report.comparison) ? "success" : "neutral";
 }
 
-function headlineOf({ end, failure, rows, comparison }: FinishedSweep): string {
+interface Headline {
+  readonly sign: string;
+  /** Plain text on one line. */
+  readonly text: string;
+}
+
+function headlineOf(finished: FinishedSweep): Headline {
+  const { sign, text } = outcomeOf(finished);
+  const line = printable(text);
+  return { sign, text: line.length > HEADLINE_LONGEST ? `${line.slice(0, HEADLINE_LONGEST)}…` : line };
+}
+
+function outcomeOf({ end, failure, rows, comparison }: FinishedSweep): Headline {
   const proven = `${countStatuses(rows).VALID} of ${rows.length} runs VALID`;
-  if (end === "failed") return `❌ Broken off: ${inline(failure ?? "")}`;
-  if (end === "cancelled") return `⚠️ Cancelled: ${proven}`;
-  if (comparison === undefined) return `📏 Measured: ${proven}`;
-  return `${signOf(comparison.comparison)} ${inline(verdictText(comparison))}; ${proven}`;
+  if (end === "failed") return { sign: "❌", text: `Broken off: ${failure ?? ""}` };
+  if (end === "cancelled") return { sign: "⚠️", text: `Cancelled: ${proven}` };
+  if (comparison === undefined) return { sign: "📏", text: `Measured: ${proven}` };
+  return { sign: signOf(comparison.comparison), text: `${verdictText(comparison)}; ${proven}` };
 }
 
 /** Those that say something beyond the table: what is not VALID, with its reason. */
@@ -133,21 +150,15 @@ function reproduction({ spec, sweepId, arms, request }: SweepOnPullRequest): str
   ].join("\n\n");
 }
 
-const folded = (title: string, text: string): string =>
-  text === "" ? "" : `<details><summary>${title}</summary>\n\n${text}\n\n</details>`;
-
-/** Leaves out the last parts, then cuts, so that the verdict is always there. */
-function fit(parts: readonly string[]): string {
-  const whole = parts.join("\n\n");
-  if (whole.length <= TEXT_LONGEST) return whole;
-  const note = "\n\n_Cut: the whole is in the report._";
-  if (parts.length > 2) return fit(parts.slice(0, -1));
-  return whole.slice(0, TEXT_LONGEST - note.length) + note;
-}
+const folded =
+  (title: string) =>
+  (text: string): string =>
+    `<details><summary>${title}</summary>\n\n${text}\n\n</details>`;
 
 /** An answer to a command that measures nothing, or to one that was refused: `text` is shown as it is, as code. */
 export function answerComment(author: string, text: string): string {
   const fence = "`".repeat(Math.max(3, 1 + Math.max(0, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length))));
-  const shown = text.slice(0, TEXT_LONGEST - 200);
-  return `@${handle(author)}\n\n${fence}text\n${shown}\n${fence}`;
+  const { text: shown, linesCut } = cutLines(text, TEXT_LONGEST_BYTES - 1000);
+  const note = linesCut === 0 ? "" : `\n\n_Cut, since GitHub takes no more: ${linesCut} lines._`;
+  return `@${handle(author)}\n\n${fence}text\n${shown}\n${fence}${note}`;
 }

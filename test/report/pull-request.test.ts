@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import { prepareComparison } from "#report/comparison";
-import { checkOutcome, finalComment, type FinishedSweep } from "#report/pull-request";
+import { answerComment, checkOutcome, finalComment, type FinishedSweep } from "#report/pull-request";
 import { CONTAINERS, sweepFixture, withColumns } from "#test/report/fixture-rows";
 
 const [HEAD, BASE] = ["a", "b"].map((digit) => digit.repeat(40)) as [string, string];
@@ -120,4 +120,36 @@ describe("the check", () => {
       title: "Measured: 6 of 6 runs VALID",
     });
   });
+});
+
+describe("the final comment", () => {
+  /** GitHub's own limits: of a comment in characters, of a check's summary in bytes, of its title in characters. */
+  const LIMITS = { comment: 65_536, summaryBytes: 65_535, title: 255 };
+  const mark = `\n\n<!-- meshbench:final:${SWEEP.sweepId} -->`;
+
+  test("is taken by GitHub with 400 INVALID runs, has everything in it still and says what was cut", () => {
+    const reason = "digest mismatch: node 3 has 19 999 of 20 000 tuples; the databases did not end as they must, again";
+    const invalid = runsOf("head", Array<number>(400).fill(1), { status: "INVALID", reason });
+    const text = finalComment(SWEEP, finished(runsOf("base", CALM), invalid));
+    expect((text + mark).length).toBeLessThanOrEqual(LIMITS.comment);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(LIMITS.summaryBytes);
+    expect(text).toContain("<summary>Runs</summary>");
+    expect(text).toContain("<summary>Reproduce</summary>");
+    expect(text.match(/<details>/g)).toHaveLength(text.match(/<\/details>/g)?.length ?? 0);
+    expect(text).toMatch(/_Cut, since GitHub takes no more: \d+ lines of “Runs”; `meshbench report pr-octo-mesh-7-1`/);
+  });
+
+  test("keeps heading and title short, however much a failure has to say", () => {
+    const ended = { ...finished([], []), end: "failed", failure: `no worker\n${"x_".repeat(500)}` } as const;
+    expect(checkOutcome(ended).title.length).toBeLessThanOrEqual(LIMITS.title);
+    expect(checkOutcome(ended).title).toContain("Broken off: no worker x_x_");
+    expect(finalComment(SWEEP, ended)).toMatch(/^## ❌ Broken off: no worker x\\_x\\_/);
+  });
+});
+
+test("a long answer is cut at a line, and says so below its block of code", () => {
+  const lines = Array.from({ length: 3000 }, (_, i) => `run ${i} ➜ VALID, a line of some length`);
+  const text = answerComment("ada", lines.join("\n"));
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(65_000);
+  expect(text).toMatch(/\n…\n```\n\n_Cut, since GitHub takes no more: \d+ lines\._$/);
 });

@@ -21,7 +21,7 @@ export function githubCommand(): Command {
     });
   github
     .command("sweep")
-    .description("queue this job's sweep or attach to it, follow it, write its report: MESHBENCH_SPEC, _SET, _SOURCE")
+    .description("queue this job's sweep or attach to it, follow it, write its report: MESHBENCH_SPEC, _SET, _REF")
     .action(async () => {
       const { runJobSweep } = await import("#cli/github/job-sweep");
       process.exitCode = await runJobSweep();

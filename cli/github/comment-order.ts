@@ -27,11 +27,21 @@ const orderShape = z.strictObject({
     headSha: sha,
   }),
   command: z.looseObject({ verb: word }),
-  specText: z
-    .string()
-    .max(2 ** 20)
-    .optional(),
+  specText: z.string().optional(),
 });
+
+/** Linux hands a process no string above 128 KiB: the job could not even begin. */
+export const ORDER_LARGEST_BYTES = 100 * 1024;
+
+/** @throws {InputError} Where it is too large to be handed on. */
+export function writeOrder(order: CommentOrder): string {
+  const text = JSON.stringify(order);
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= ORDER_LARGEST_BYTES) return text;
+  const rule = `an order of at most ${ORDER_LARGEST_BYTES} bytes can be handed on, this one has ${bytes}`;
+  const hint = "shorten the spec, or run it on the bench: meshbench run SPEC";
+  throw new InputError([{ field: "spec", value: order.command.verb === "run" ? order.command.spec : "", rule, hint }]);
+}
 
 /**
  * Read again by the grammar it was made by: the job's input is data, too.

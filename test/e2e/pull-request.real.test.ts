@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Client } from "@temporalio/client";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { gateComment } from "#cli/github/gate";
+import { readJobInputs } from "#cli/github/job-inputs";
 import { submitOrder } from "#cli/github/submit";
 import { sweepWorkflowId } from "#model/ids";
 import type { RunRow } from "#model/result-row";
@@ -151,6 +152,8 @@ const jobEnv = (runId = "77") => ({
   GITHUB_RUN_ID: runId,
   GITHUB_SHA: HEAD,
   GITHUB_STEP_SUMMARY: join(harness.home, "summary.md"),
+  GITHUB_OUTPUT: join(harness.home, "output"),
+  RUNNER_TEMP: join(harness.home, "temp"),
   MESHBENCH_SPEC: "small.yaml",
   MESHBENCH_SET: "duration=8s",
 });
@@ -172,35 +175,39 @@ describe("a job's sweep", () => {
   test("goes on when its job is killed, and the job's next attempt attaches to it and ends with its result", async () => {
     mkdirSync(join(harness.home, "job", "source"), { recursive: true });
     writeFileSync(join(harness.home, "job", "source", "small.yaml"), readFileSync(harness.writeSpec("small"), "utf8"));
+    const { sweepId } = readJobInputs(jobEnv());
     const first = startMeshbench(["github", "sweep"], jobEnv(), within());
-    await harness.untilMainLoop("job-octo-mesh-77");
+    await harness.untilMainLoop(sweepId);
     first.kill("SIGKILL");
     await first.finished;
     const second = await startMeshbench(["github", "sweep"], jobEnv(), within()).finished;
-    expect(second.stderr).toContain("attaching to job-octo-mesh-77");
+    expect(second.stderr).toContain(`attaching to ${sweepId}`);
     expect(second.exitCode).toBe(0);
-    expect(await rowsOf("job-octo-mesh-77")).toHaveLength(1);
+    expect(await rowsOf(sweepId)).toHaveLength(1);
+    expect(readFileSync(join(harness.home, "output"), "utf8")).toContain(`sweep=${sweepId}\n`);
     expect(readFileSync(join(harness.home, "summary.md"), "utf8")).toContain("1 of 1 planned runs VALID");
-    expect(readFileSync(join(harness.home, "job", "report", "report.html"), "utf8")).toContain("<html");
+    expect(readFileSync(join(harness.home, "temp", "report", "report.html"), "utf8")).toContain("<html");
   }, 120_000);
 
   test("is cancelled within 2 s of the job, by the runner's own signals, and leaves nothing", async () => {
     const env = { ...jobEnv("78"), MESHBENCH_SET: "duration=60s" };
+    const { sweepId } = readJobInputs(env);
     const step = startStep(["github", "sweep"], env, join(harness.home, "job"));
-    await harness.untilMainLoop("job-octo-mesh-78");
+    await harness.untilMainLoop(sweepId);
     const cancelledAtMs = Date.now();
     const ended = cancelStep(step);
-    expect((await untilCancelled("job-octo-mesh-78")) - cancelledAtMs).toBeLessThan(2000);
+    expect((await untilCancelled(sweepId)) - cancelledAtMs).toBeLessThan(2000);
     expect((await ended).exitCode).not.toBe(0);
   }, 120_000);
 
   test("is cancelled by the job's next step where the runner's signals never came", async () => {
     const env = { ...jobEnv("79"), MESHBENCH_SET: "duration=60s" };
+    const { sweepId } = readJobInputs(env);
     const step = startStep(["github", "sweep"], env, join(harness.home, "job"));
-    await harness.untilMainLoop("job-octo-mesh-79");
+    await harness.untilMainLoop(sweepId);
     step.kill("SIGKILL");
     await step.finished;
     expect((await startStep(["github", "cancel"], env, join(harness.home, "job")).finished).exitCode).toBe(0);
-    await untilCancelled("job-octo-mesh-79");
+    await untilCancelled(sweepId);
   }, 120_000);
 });

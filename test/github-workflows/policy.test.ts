@@ -40,6 +40,8 @@ const MUTATIONS: readonly [file: string, from: string | RegExp, to: string, brea
   ["comment.yml", "github submit", "github submit ${{ github.event.comment.body }}", /expression into a line of shell/],
   ["comment.yml", "${{ needs.gate.outputs.order }}", "${{ github.event.comment.body }}", /a stranger's words/],
   ["comment.yml", "${{ needs.gate.outputs.order }}", "${{ secrets.APP_KEY }}", /a credential to the bench/],
+  ["sweep.yml", "${{ inputs.set }}", "${{ github.event.comment.body }}", /a stranger's words/],
+  ["sweep.yml", "${{ inputs.set }}", "${{ secrets.APP_KEY }}", /a credential to the bench/],
   ["comment.yml", "exec meshbench github submit", "meshbench github submit", /has logic/],
   ["sweep.yml", "exec meshbench github sweep", "if true; then exec meshbench github sweep; fi", /has logic/],
   ["nightly.yml", "exec meshbench nightly nudge", "exec meshbench up", /has logic/],

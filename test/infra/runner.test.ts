@@ -78,11 +78,9 @@ test("a job's meshbench is the poller's own, and works on the installation that 
   const environment = readFileSync(dir.join("environment"), "utf8").trim().split("\n");
   expect(environment).toContain(`MESHBENCH_HOME=${dir.join("home")}`);
   expect(environment).toContain(`MESHBENCH_CACHE=${dir.join("cache")}`);
-  expect(environment.map((line) => line.split("=")[0]).sort()).toEqual(
-    ["ACTIONS_RUNNER_INPUT_JITCONFIG", "HOME", "LANG", "MESHBENCH_CACHE", "MESHBENCH_HOME", "PATH"].filter(
-      (name) => name !== "LANG" || process.env["LANG"] !== undefined,
-    ),
-  );
+  const names = environment.map((line) => line.split("=")[0]).filter((name) => name !== "LANG");
+  const expected = ["ACTIONS_RUNNER_INPUT_JITCONFIG", "HOME", "MESHBENCH_CACHE", "MESHBENCH_HOME", "PATH"];
+  expect(new Set(names)).toEqual(new Set(expected));
   expect(readFileSync(dir.join("version"), "utf8").trim()).toBe(packageJson.version);
 });
 

@@ -13,6 +13,7 @@ interface Job {
   readonly "runs-on"?: string | readonly string[];
   readonly permissions?: string | Readonly<Record<string, string>>;
   readonly environment?: string;
+  readonly env?: Readonly<Record<string, unknown>>;
   readonly "timeout-minutes"?: unknown;
   readonly steps?: readonly Step[];
 }
@@ -66,7 +67,7 @@ function jobBreaches(job: Job, { on }: Workflow): string[] {
 }
 
 function stepBreaches({ uses, run, with: inputs = {}, env = {} }: Step, job: Job): string[] {
-  const values = Object.values({ ...inputs, ...env }).map(String);
+  const values = Object.values({ ...inputs, ...env, ...job.env }).map(String);
   return [
     ...when(run !== undefined && !RUNS.some((allowed) => allowed.test(run.trim())), `has logic: ${run}`),
     ...when(run?.includes("${{") === true, "puts an expression into a line of shell"),

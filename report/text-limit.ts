@@ -29,12 +29,10 @@ export function fitText(parts: readonly TextPart[], remedy: string): string {
   const sizes = filled.map(({ text }) => bytesOf(text));
   const around = bytesOf(whole) - sizes.reduce((sum, size) => sum + size, 0);
   const most = levelOf(sizes, TEXT_LONGEST_BYTES - around - NOTE_MOST_BYTES);
-  const cuts = filled.map((part) => ({ part, ...cutLines(part.text, most) }));
-  const losses = cuts
-    .filter(({ linesCut }) => linesCut > 0)
-    .map(({ part, linesCut }) => `${linesCut} lines of ${part.name}`);
+  const cuts = filled.map((part) => ({ part, cut: cutLines(part.text, most) }));
+  const losses = cuts.flatMap(({ part, cut }) => (cut.linesCut > 0 ? [`${cut.linesCut} lines of ${part.name}`] : []));
   const note = `_Cut, since GitHub takes no more: ${losses.join(", ")}; ${remedy}_`;
-  return [...cuts.map(({ part, text }) => framed(part, text)), note].join(SEPARATOR);
+  return [...cuts.map(({ part, cut }) => framed(part, cut.text)), note].join(SEPARATOR);
 }
 
 /**

@@ -31,7 +31,7 @@ export interface SweepState {
 /** The comment that is edited while the sweep goes on. */
 export function statusComment(sweep: SweepOnPullRequest, state: SweepState): string {
   const { runsPlanned, runsDone, isPaused, secLeft, statusCounts, waiting } = state;
-  const left = secLeft > 0 ? `, about ${formatDuration(Math.round(secLeft))} left` : "";
+  const left = secLeft > 0 ? `, about ${roughly(secLeft)} left` : "";
   return [
     `${isPaused ? "⏸️ **Paused**" : waiting.length > 0 ? "⏳ **Queued**" : "🏃 **Measuring**"} ${code(sweep.spec)} for @${handle(sweep.request.author)}`,
     `${progressBar(runsDone, runsPlanned)} ${runsDone} of ${runsPlanned} runs${left}`,
@@ -44,6 +44,13 @@ export function statusComment(sweep: SweepOnPullRequest, state: SweepState): str
   ].join("\n\n");
 }
 
+/** Steps that grow with the time: a text that is written anew wherever it changes must not count seconds. */
+function roughly(sec: number): string {
+  const minutes = sec / 60;
+  const step = minutes < 10 ? 1 : minutes < 60 ? 5 : 15;
+  return formatDuration(60 * Math.max(1, step * Math.round(minutes / step)));
+}
+
 /** A login is letters, digits and hyphens; whatever else came along mentions nobody. */
 const handle = (login: string): string => login.replaceAll(/[^a-zA-Z0-9-]/g, "");
 
@@ -53,7 +60,7 @@ function progressBar(done: number, planned: number): string {
 }
 
 function describeWaiting({ host, position, inSec }: SweepState["waiting"][number]): string {
-  const start = inSec === undefined ? "" : `, starts in about ${formatDuration(Math.max(1, Math.round(inSec)))}`;
+  const start = inSec === undefined ? "" : `, starts in about ${roughly(inSec)}`;
   return `place ${position} in the line of host ${code(host)}${start}`;
 }
 

@@ -2,7 +2,14 @@ import { describe, expect, test } from "vitest";
 import type { SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import { prepareComparison } from "#report/comparison";
-import { answerComment, checkOutcome, finalComment, type FinishedSweep } from "#report/pull-request";
+import {
+  answerComment,
+  checkOutcome,
+  finalComment,
+  statusComment,
+  type FinishedSweep,
+  type SweepState,
+} from "#report/pull-request";
 import { CONTAINERS, sweepFixture, withColumns } from "#test/report/fixture-rows";
 
 const [HEAD, BASE] = ["a", "b"].map((digit) => digit.repeat(40)) as [string, string];
@@ -55,6 +62,37 @@ function finished(base: readonly RunRow[], head: readonly RunRow[]): FinishedSwe
   ] as const;
   return { end: "done", rows: [...base, ...head], summary: "", comparison: prepareComparison(...sides, 1) };
 }
+
+describe("the status comment", () => {
+  const WAITING: SweepState = {
+    runsPlanned: 16,
+    runsDone: 4,
+    isPaused: false,
+    secLeft: 5415,
+    statusCounts: { VALID: 4 },
+    waiting: [{ host: "local", position: 2, inSec: 5415 }],
+  };
+  const looks = (sec: number) =>
+    statusComment(SWEEP, { ...WAITING, secLeft: sec, waiting: [{ host: "local", position: 2, inSec: sec }] });
+
+  test("says where the sweep stands, how far it is and about how long it takes", () => {
+    const text = statusComment(SWEEP, WAITING);
+    expect(text).toMatch(
+      /^⏳ \*\*Queued\*\* `bench\/small.yaml` for @ada\n\n`█████░+` 4 of 16 runs, about 1h 30m left\n/,
+    );
+    expect(text).toContain("place 2 in the line of host `local`, starts in about 1h 30m\n");
+    expect(text).toContain("so far: 4 VALID");
+  });
+
+  test("changes every quarter of an hour while only time passes, and every minute only in the last ten", () => {
+    const seconds = Array.from({ length: 4 * 3600 }, (_, i) => i);
+    const changesIn = (from: number) => new Set(seconds.slice(from, from + 3600).map(looks)).size - 1;
+    expect(changesIn(3600)).toBeLessThanOrEqual(5);
+    expect(changesIn(0)).toBeLessThanOrEqual(20);
+    expect(looks(20)).toContain("starts in about 1m");
+    expect(looks(-20)).toContain("starts in about 1m");
+  });
+});
 
 describe("the check", () => {
   const slower = CALM.map((value) => value + 1);

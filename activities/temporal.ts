@@ -8,6 +8,8 @@ import type { TemporalActivities } from "#activities/index";
 import type { HostQueueView } from "#model/host-outlook";
 import { GET_HOST_QUEUE_QUERY, HOST_QUEUE_WORKFLOW, REQUEST_HOST_SIGNAL, STAND_ASIDE_SIGNAL } from "#model/host-queue";
 import { hostWorkflowId, runWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
+import { reportWorkflowId, SWEEP_OPENED_SIGNAL, SWEEP_REPORT_WORKFLOW } from "#model/pull-request";
+import type { SweepReport } from "#model/pull-request";
 import { NODES_KEPT_MEMO } from "#model/reaping";
 import type { RunOutcome } from "#model/reaping";
 
@@ -41,6 +43,17 @@ export function createTemporalActivities({
     await signalQueue(client, host, STAND_ASIDE_SIGNAL, { owner });
   }
 
+  async function openReport(report: SweepReport): Promise<void> {
+    const { sweepId } = report.sweep;
+    await client.workflow.signalWithStart(SWEEP_REPORT_WORKFLOW, {
+      workflowId: reportWorkflowId(sweepId),
+      taskQueue: WORKFLOW_QUEUE,
+      args: [report],
+      signal: SWEEP_OPENED_SIGNAL,
+      staticSummary: `What GitHub shows of ${sweepId}`,
+    });
+  }
+
   async function watchWorkflows({ workflowIds }: { workflowIds: string[] }): Promise<{ ended: string[] }> {
     for (;;) {
       Context.current().heartbeat();
@@ -65,7 +78,7 @@ export function createTemporalActivities({
     }
   }
 
-  return { requestHost, standAside, watchWorkflows, awaitWorkflowsEnded };
+  return { requestHost, standAside, openReport, watchWorkflows, awaitWorkflowsEnded };
 }
 
 async function signalQueue(client: Client, host: string, signal: string, message: object): Promise<WorkflowHandle> {

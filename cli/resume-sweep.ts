@@ -93,9 +93,10 @@ async function takeUpAgain(client: Client, found: SweepRows, only: ResumeRequest
   const { pin, plan } = readPinned(found);
   const work = requireWork(found, plan, only);
   await requireWorkers(client, new Set(plan.spec.environments.map(({ host }) => host)));
-  const { sourceSha, priority, environments } = pin;
+  const { sourceSha, sourceShas, pullRequest, priority, environments } = pin;
   const resumed = { startedAt, environments, ...(only && { only }) };
-  await resumeSweepWorkflow(client, { sweepId, plan, sourceSha, priority, resumed });
+  const sources = { sourceSha, ...(sourceShas && { sourceShas }), ...(pullRequest && { pullRequest }) };
+  await resumeSweepWorkflow(client, { sweepId, plan, ...sources, priority, resumed });
   const estimate = formatDuration(Math.round(secondsOf(work, plan)));
   note(`resumed ${sweepId}: ${work.length} of ${plan.runs.length} runs left, about ${estimate}`);
 }

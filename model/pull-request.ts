@@ -53,9 +53,22 @@ export interface SweepOnPullRequest {
 
 export type SweepEnd = "done" | "cancelled" | "failed";
 
+/** The workflow that shows a sweep under its pull request, by name for those who only have a client. */
+export const SWEEP_REPORT_WORKFLOW = "sweepReportWorkflow";
+export const SWEEP_OPENED_SIGNAL = "sweepOpened";
+
+/** Its input. */
+export interface SweepReport {
+  readonly sweep: SweepOnPullRequest;
+  /** Where the sweep may wait in line. */
+  readonly hosts: string[];
+}
+
 /** One comment, one workflow: the server refuses the second delivery. */
 export const commentWorkflowId = ({ pullRequest: { repository, number }, commentId }: CommentRequest): string =>
   `comment-${repository.owner}-${repository.name}-${number}-${commentId}`;
+
+export const reportWorkflowId = (sweepId: string): string => `report-${sweepId}`;
 
 /** Of all sweeps that comments of this repository asked for. */
 export const sweepPrefixOf = ({ owner, name }: RepositoryRef): string => `pr-${slug(owner)}-${slug(name)}-`;

@@ -5,6 +5,7 @@
 
 import { configHashOf } from "#model/config-hash";
 import type { PackedPlan } from "#model/packed-plan";
+import type { SweepOnPullRequest } from "#model/pull-request";
 import type { PreparedEnvironment, SweepRecord } from "#model/run";
 import type { Spec } from "#model/spec";
 
@@ -17,6 +18,10 @@ export interface SweepPin {
   readonly protocol: number;
   /** Commit of the checkout that queued it, or "". */
   readonly sourceSha: string;
+  /** By environment: what its image was built from, where that is another commit. */
+  readonly sourceShas?: Readonly<Record<string, string>>;
+  /** Under which it is shown. */
+  readonly pullRequest?: SweepOnPullRequest;
   readonly priority: number;
   /** By name, in the spec's order; empty until they are prepared. */
   readonly environments: readonly PreparedEnvironment[];

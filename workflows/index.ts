@@ -6,4 +6,5 @@ export { nightlyFiredWorkflow, nightlyReportWorkflow, nightlyWorkflow } from "#w
 export { pullRequestCommentWorkflow } from "#workflows/pull-request-comment";
 export { reapHostWorkflow } from "#workflows/reap-host";
 export { readNodeLogsWorkflow, readResultsWorkflow } from "#workflows/remote-reading";
+export { sweepReportWorkflow } from "#workflows/sweep-report";
 export { sweepWorkflow } from "#workflows/sweep";

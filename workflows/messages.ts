@@ -10,7 +10,8 @@ import type { HostQueue, HostRequest } from "#model/host-queue";
 import type { PackedPlan } from "#model/packed-plan";
 import type { RunCommand } from "#model/comment-command";
 import type { Nightly } from "#model/nightly";
-import type { CommentRequest } from "#model/pull-request";
+import { SWEEP_OPENED_SIGNAL } from "#model/pull-request";
+import type { CommentRequest, SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import type { Spec } from "#model/spec";
 import { GET_SWEEP_PROGRESS_QUERY } from "#model/sweep-progress";
@@ -26,6 +27,8 @@ export interface SweepInput {
   readonly sourceSha: string;
   /** By environment: what its image was built from, where that is another commit. */
   readonly sourceShas?: Readonly<Record<string, string>>;
+  /** Under which it is shown from now on, by a workflow of its own. */
+  readonly pullRequest?: SweepOnPullRequest;
   /** In line for a host, greater goes first; 0 unless said. */
   readonly priority?: number;
   /** An earlier workflow of this sweep has ended: what it left unfinished is measured, or some of it again. */
@@ -160,3 +163,5 @@ export const standAsideSignal = defineSignal<[{ owner: string }]>(STAND_ASIDE_SI
 export const comeBackSignal = defineSignal<[{ owner: string }]>("comeBack");
 /** To a run: it has the host. May come twice. */
 export const hostGrantedSignal = defineSignal("hostGranted");
+/** To a sweep's report: the sweep has been begun, or taken up again. */
+export const sweepOpenedSignal = defineSignal(SWEEP_OPENED_SIGNAL);

@@ -3,8 +3,7 @@
  * terminals around it may come and go.
  */
 
-import { ActivityFailure, ApplicationFailure, startChild } from "@temporalio/workflow";
-import type { ChildWorkflowHandle } from "@temporalio/workflow";
+import { ActivityFailure, ApplicationFailure, patched, startChild } from "@temporalio/workflow";
 import { sweepWorkflowId } from "#model/ids";
 import { packPlan } from "#model/packed-plan";
 import { expandPlan } from "#model/plan";
@@ -14,6 +13,7 @@ import type { Spec } from "#model/spec";
 import type { CommentInput, MeasuringComment } from "#workflows/messages";
 import { githubActivities, imageActivities } from "#workflows/step-options";
 import { sweepWorkflow } from "#workflows/sweep";
+import { reportSweep } from "#workflows/sweep-report";
 
 export async function pullRequestCommentWorkflow(input: CommentInput): Promise<void> {
   if ("text" in input) return answer(input, input.text, input.isRefusal === true);
@@ -41,9 +41,10 @@ async function measure(input: MeasuringComment): Promise<void> {
   }
   const armed = withArms(spec, await imagesOf(input, pinned.arms));
   const sweep = { request, sweepId: commentSweepId(request), spec: command.spec, arms: pinned.arms };
-  const child = await startSweep(input, sweep, armed);
+  const opensItsReport = patched("sweeps-open-their-report");
+  await startSweep(input, sweep, armed);
   await githubActivities.react({ request, reaction: "rocket" });
-  await report(sweep, child, hostsOf(armed));
+  if (!opensItsReport) await reportSweep({ sweep, hosts: hostsOf(armed) });
 }
 
 /** Each commit's image, on every host that will run it. The same files make the same image wherever they are packed. */
@@ -69,46 +70,24 @@ async function imagesOf({ request, command, spec }: MeasuringComment, arms: read
   return images;
 }
 
-/** Abandoned, not cancelled, where this workflow is terminated: the sweep owes nothing to GitHub. */
+/** It opens its report itself. Abandoned, not cancelled, where this workflow is terminated: it owes nothing to GitHub. */
 async function startSweep(
   { command, spec: baseSpec }: MeasuringComment,
-  { request, sweepId, arms }: SweepOnPullRequest,
+  pullRequest: SweepOnPullRequest,
   spec: Spec,
-): Promise<ChildWorkflowHandle<typeof sweepWorkflow>> {
+): Promise<void> {
+  const { request, sweepId, arms } = pullRequest;
   const plan = packPlan(expandPlan(spec));
   const sourceShas = Object.fromEntries(
     arms.flatMap(({ name, sha }) => baseSpec.environments.map((one) => [armEnvironment(one.name, name), sha])),
   );
   const { repository, number } = request.pullRequest;
-  return startChild(sweepWorkflow, {
+  await startChild(sweepWorkflow, {
     workflowId: sweepWorkflowId(sweepId),
-    args: [{ sweepId, plan, sourceSha: request.headSha, sourceShas, priority: command.priority }],
+    args: [{ sweepId, plan, sourceSha: request.headSha, sourceShas, pullRequest, priority: command.priority }],
     parentClosePolicy: "ABANDON",
     staticSummary: `${spec.name}: ${plan.runs.length} runs for ${repository.owner}/${repository.name}#${number}`,
   });
-}
-
-async function report(
-  sweep: SweepOnPullRequest,
-  child: ChildWorkflowHandle<typeof sweepWorkflow>,
-  hosts: string[],
-): Promise<void> {
-  const { end } = await githubActivities.followSweep({ sweep, hosts });
-  const failure = end === "failed" ? await failureOfSweep(child) : undefined;
-  await githubActivities.concludeSweep({ sweep, end, ...(failure !== undefined && { failure }) });
-}
-
-async function failureOfSweep(child: ChildWorkflowHandle<typeof sweepWorkflow>): Promise<string> {
-  try {
-    await child.result();
-    return "";
-  } catch (error) {
-    return error instanceof Error
-      ? error.cause instanceof Error
-        ? error.cause.message
-        : error.message
-      : String(error);
-  }
 }
 
 const hostsOf = ({ environments }: Spec): string[] => [...new Set(environments.map(({ host }) => host))];

@@ -151,7 +151,7 @@ export const logsReading = (host: string): Proxies<Pick<HostActivities, "readNod
 export const evidenceActivities = (): Proxies<StoreActivities> => storeActivities(COLLECT_LIMIT);
 
 /** Answered within a second; a worker that died over it is missed soon. */
-export const temporalActivities: Proxies<Pick<TemporalActivities, "requestHost" | "standAside">> =
+export const temporalActivities: Proxies<Pick<TemporalActivities, "requestHost" | "standAside" | "openReport">> =
   proxyActivities<TemporalActivities>({
     taskQueue: WORKFLOW_QUEUE,
     startToCloseTimeout: "10 seconds",

@@ -1,8 +1,9 @@
 /** How a sweep begins: recorded, its environments pinned; and how it goes on where an earlier workflow of it ended. */
 
-import { ApplicationFailure, isCancellation, upsertSearchAttributes } from "@temporalio/workflow";
+import { ApplicationFailure, CancellationScope, isCancellation, upsertSearchAttributes } from "@temporalio/workflow";
 import { formatReason } from "#model/errors";
 import { runIdOf, runWorkflowId, sweepWorkflowId } from "#model/ids";
+import type { SweepOnPullRequest } from "#model/pull-request";
 import type { PreparedEnvironment } from "#model/run";
 import type { Environment } from "#model/spec";
 import { workAgain, workLeft } from "#model/sweep-work";
@@ -11,13 +12,14 @@ import { comeBack } from "#workflows/host-lease";
 import type { ResumedSweep, SweepInput, SweepTask } from "#workflows/messages";
 import { failureOf } from "#workflows/run-failure";
 import { statusAttribute, sweepAttributes } from "#workflows/search-attributes";
-import { preparationActivities, storeActivities, watchActivities } from "#workflows/step-options";
+import { preparationActivities, storeActivities, temporalActivities, watchActivities } from "#workflows/step-options";
 import type { SweepJournal } from "#workflows/sweep-journal";
 import { pinOf, saveSweep } from "#workflows/sweep-record";
 
 /** @throws {ApplicationFailure} Of the failure's kind, where an environment cannot be prepared. */
 export async function openSweep(input: SweepInput, journal: SweepJournal): Promise<void> {
   upsertSearchAttributes([...sweepAttributes(input.sweepId), statusAttribute("OPEN")]);
+  if (input.pullRequest !== undefined) await openReport(input.pullRequest, journal.hosts);
   const save = () => saveSweep(input, journal, journal.isPaused ? "PAUSED" : "OPEN", pinOf(input, journal));
   await save();
   if (input.resumed !== undefined) await takeUpAgain(input, input.resumed, journal);
@@ -25,6 +27,10 @@ export async function openSweep(input: SweepInput, journal: SweepJournal): Promi
   journal.prepared(await prepareEnvironments(input.plan.spec.environments));
   await save();
 }
+
+/** Also of a sweep that is cancelled by now: its check has to be concluded. */
+const openReport = (sweep: SweepOnPullRequest, hosts: string[]): Promise<void> =>
+  CancellationScope.nonCancellable(() => temporalActivities.openReport({ sweep, hosts }));
 
 /** Finds out what is left, once no run of the earlier workflow is under way any more. */
 async function takeUpAgain(input: SweepInput, { only }: ResumedSweep, journal: SweepJournal): Promise<void> {

@@ -26,12 +26,15 @@ export async function saveSweep(
 type OpenPin = Omit<SweepPin, "configHash">;
 
 /** @param journal - Its environments are pinned as far as they are prepared. */
-export function pinOf({ plan, sourceSha, priority = 0 }: SweepInput, journal: SweepJournal): OpenPin {
+export function pinOf(input: SweepInput, journal: SweepJournal): OpenPin {
+  const { plan, sourceSha, sourceShas, pullRequest, priority = 0 } = input;
   const { spec: _, ...tables } = plan;
   return {
     plan: tables,
     protocol: PROTOCOL_VERSION,
     sourceSha,
+    ...(sourceShas && { sourceShas }),
+    ...(pullRequest && { pullRequest }),
     priority,
     environments: journal.environments,
   };

@@ -1,25 +1,59 @@
 /** `pause`, `resume` and `queue` as a user types them, with workflows on a real Temporal server and hosts that are memory. */
 
+import { Context } from "@temporalio/activity";
 import { afterAll, beforeAll, test } from "vitest";
+import { readSweepEnd } from "#activities/github/sweep-outlook";
+import type { GithubActivities } from "#activities/index";
 import { openSqliteStore } from "#activities/results/sqlite-store";
 import type { ResultsStore } from "#activities/results/results-store";
-import { sweepWorkflowId } from "#model/ids";
+import { parseComment, type RunCommand } from "#model/comment-command";
+import { sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
 import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
+import { armsOf, commentWorkflowId, reportWorkflowId } from "#model/pull-request";
 import type { SweepDocument } from "#model/result-row";
 import type { SweepPin } from "#model/sweep-pin";
 import { runMeshbench } from "#test/support/meshbench-command";
-import { samplePlan } from "#test/support/sample-plan";
+import { sampleEnvironment, samplePlan } from "#test/support/sample-plan";
 import { TempDir } from "#test/support/temp-dir";
 import { WorkflowHarness } from "#test/support/workflow-harness";
 import type { FakeHost } from "#test/support/workflow-harness";
+import type { pullRequestCommentWorkflow } from "#workflows/pull-request-comment";
+
+/** A machine under load is slow, not wrong. */
+const SOON = { timeout: 30_000 };
+const [HEAD, BASE] = ["a".repeat(40), "b".repeat(40)] as const;
+
+/** Sweeps that pull requests have heard the end of, and how they ended. */
+const concluded: string[] = [];
+/** Until then GitHub is away. */
+const githubBack = Promise.withResolvers<void>();
+const github: Partial<GithubActivities> = {
+  react: async () => {},
+  pinCommits: async ({ request, command }) => ({ arms: armsOf(command, request.headSha, BASE) }),
+  fetchSource: async ({ sha }) => ({ archive: sha }),
+  async followSweep({ sweep }) {
+    for (;;) {
+      const ended = await readSweepEnd(harness.client, sweep.sweepId);
+      if (ended !== undefined) return ended;
+      Context.current().heartbeat();
+      await Context.current().sleep(200);
+    }
+  },
+  async concludeSweep({ sweep, end }) {
+    const beating = setInterval(() => Context.current().heartbeat(), 500);
+    await githubBack.promise.finally(() => clearInterval(beating));
+    concluded.push(`${sweep.sweepId} ${end}`);
+    return { conclusion: "" };
+  },
+};
 
 let harness: WorkflowHarness;
 let store: ResultsStore;
 const home = new TempDir();
 
 beforeAll(async () => {
-  harness = await WorkflowHarness.start();
+  harness = await WorkflowHarness.start([], { github });
   store = openSqliteStore(home.join("results"));
   harness.store.mirror = store;
 });
@@ -137,4 +171,46 @@ test.concurrent("what cannot be resumed is refused with its state and what can b
     expect.stringMatching(/^error: --only: got "\*"; must be/),
   ]);
   expect(host.callsOf("provisionNodes")).toHaveLength(2);
+});
+
+/** As `/bench run quick` under pull request 7 begins it. */
+async function startCommentSweep(): Promise<{ host: FakeHost; sweepId: string }> {
+  const host = await harness.addHost("cli-test-comment");
+  const request = {
+    pullRequest: { repository: { owner: "octo", name: "mesh" }, number: 7 },
+    commentId: 1,
+    author: "ada",
+    headSha: HEAD,
+  };
+  const { reached } = host.holdNext("followMainLoop");
+  const { spec } = samplePlan({ environments: [sampleEnvironment(host.id)] });
+  await harness.client.workflow.start<typeof pullRequestCommentWorkflow>("pullRequestCommentWorkflow", {
+    taskQueue: WORKFLOW_QUEUE,
+    workflowId: commentWorkflowId(request),
+    args: [{ request, command: parseComment("/bench run quick") as RunCommand, spec }],
+  });
+  await reached;
+  return { host, sweepId: "pr-octo-mesh-7-1" };
+}
+
+test.concurrent("a comment's sweep goes on with both its commits, and its pull request hears of the new end", async ({
+  expect,
+}) => {
+  const { sweepId } = await startCommentSweep();
+  await meshbench("cancel", sweepId);
+  await expect(endOf(sweepId)).rejects.toThrow();
+  await expect
+    .poll(() => harness.client.workflow.getHandle(reportWorkflowId(sweepId)).describe(), SOON)
+    .toMatchObject({
+      status: { name: "RUNNING" },
+      raw: { pendingActivities: [{ activityType: { name: "concludeSweep" } }] },
+    });
+
+  const { exitCode, stdout, stderr } = await meshbench("resume", sweepId, "--json");
+  expect([exitCode, stderr]).toEqual([0, expect.stringContaining(`resumed ${sweepId}: 4 of 4 runs left`)]);
+  const { runs } = JSON.parse(stdout) as SweepDocument;
+  const commits = runs.map((row) => `${row.environment.replace(/.*-/, "")} ${row.source_sha}`);
+  expect(new Set(commits)).toEqual(new Set([`base ${BASE}`, `head ${HEAD}`]));
+  githubBack.resolve();
+  await expect.poll(() => concluded, SOON).toEqual([`${sweepId} cancelled`, `${sweepId} done`]);
 });

@@ -4,6 +4,7 @@
  */
 
 import pRetry from "p-retry";
+import { FoundOnce } from "#activities/providers/found-once";
 import type { DatastoreInfo, DatastorePath, GovcErrorKind, GovcOptions, VmInfo } from "#govc-wrapper";
 import { Govc, GovcError } from "#govc-wrapper";
 import { BenchError } from "#model/errors";
@@ -23,24 +24,23 @@ export const isGovcError = (error: unknown, ...kinds: readonly GovcErrorKind[]):
 
 export class EsxiConnection {
   readonly hostId: string;
-  readonly #options: GovcOptions;
   readonly #firstPauseMs: number;
-  #govc: Promise<Govc> | undefined;
+  readonly #govc: FoundOnce<Govc>;
+  readonly #datastores: FoundOnce<DatastoreInfo[]>;
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<VmInfo[]> | undefined;
-  #datastores: Promise<DatastoreInfo[]> | undefined;
 
   /** @param firstPauseMs - Before a call is repeated for the first time. */
   constructor(hostId: string, options: GovcOptions, firstPauseMs = FIRST_PAUSE_MS) {
     this.hostId = hostId;
-    this.#options = options;
     this.#firstPauseMs = firstPauseMs;
+    this.#govc = new FoundOnce(() => Govc.open(options));
+    this.#datastores = new FoundOnce(async () => (await this.govc()).datastore.list());
   }
 
   /** Sends nothing yet. */
   govc(): Promise<Govc> {
-    this.#govc ??= Govc.open(this.#options);
-    return this.#govc;
+    return this.#govc.get();
   }
 
   /**
@@ -83,20 +83,19 @@ export class EsxiConnection {
   }
 
   /**
+   * Asks the host for its datastores, once: call it within `converge`.
    * @param file - As vSphere writes it: `[datastore] folder/file`.
    * @returns `undefined` where it is no such text, or there is no such datastore.
    */
   async locate(file: string): Promise<DatastorePath | undefined> {
     const [, name, path] = /^\[(.+?)\] (.+)$/.exec(file) ?? [];
-    this.#datastores ??= (await this.govc()).datastore.list();
-    const datastore = (await this.#datastores).find((one) => one.name === name)?.ref;
+    const datastore = (await this.#datastores.get()).find((one) => one.name === name)?.ref;
     return datastore && path !== undefined ? { datastore, path } : undefined;
   }
 
   /** Logs out. */
   async close(): Promise<void> {
-    await (await this.#govc)?.close();
-    this.#govc = undefined;
+    await (await this.#govc.forget())?.close();
   }
 
   async #listAfter(running: Promise<unknown>): Promise<VmInfo[]> {

@@ -119,8 +119,10 @@ export async function findTemplateDisk(
   { ref, name }: Template,
   { datastore }: Place,
 ): Promise<string> {
-  const [disk] = await connection.converge(undefined, (govc) => govc.device.disks(ref));
-  const location = disk && (await connection.locate(disk.file));
+  const { disk, location } = await connection.converge(undefined, async (govc) => {
+    const [first] = await govc.device.disks(ref);
+    return { disk: first, location: first && (await connection.locate(first.file)) };
+  });
   if (location?.datastore === datastore.ref) return location.path;
   const problem = disk ? `has its disk at ${disk.file}, not on datastore ${datastore.name}` : "has no disk";
   throw new BenchError("image", `template ${JSON.stringify(name)} ${problem}`, { host: connection.hostId });

@@ -15,6 +15,7 @@ import { removeRun } from "#activities/providers/esxi-removal";
 import { ensureTemplate, findTemplateDisk, readTemplate } from "#activities/providers/esxi-template";
 import type { DiskSource, ReadyTemplate, Template } from "#activities/providers/esxi-template";
 import { ensureVm, hostnameOf } from "#activities/providers/esxi-vm";
+import { FoundOnce } from "#activities/providers/found-once";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import type { GovcOptions, VmInfo } from "#govc-wrapper";
 import { BenchError } from "#model/errors";
@@ -57,14 +58,15 @@ export class EsxiProvider implements NodeProvider {
   /** One import at a time, whoever asks. */
   readonly #templateSlot: LimitFunction = pLimit(1);
   readonly #templates = new Map<string, ReadyTemplate>();
-  #site: Promise<Site> | undefined;
+  /** Many may wait for it, so that none of them calls it off. */
+  readonly #site = new FoundOnce(() => this.#lookForSite());
   #apiType: string | undefined;
 
   constructor(options: EsxiProviderOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
     this.#connection = new EsxiConnection(options.hostId, options.connect, options.retryPauseMs);
-    this.fence = new EsxiLease(this.#connection, async () => (await this.#findSite()).place.datastore, this.#now);
+    this.fence = new EsxiLease(this.#connection, async () => (await this.#site.get()).place.datastore, this.#now);
   }
 
   prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
@@ -88,7 +90,7 @@ export class EsxiProvider implements NodeProvider {
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
     const template = await this.#templateOf(run, signal);
-    const wanted = { run, node, template, now: this.#now, slots: this.#slots, ...(await this.#findSite()) };
+    const wanted = { run, node, template, now: this.#now, slots: this.#slots, ...(await this.#site.get()) };
     const { vm, startedMs } = await ensureVm(this.#connection, wanted, signal);
     const address = vm.extraConfig[ADDRESS_KEY] ?? (await this.#awaitAddress(vm, node.index, signal));
     const dnsName = this.#dnsNameOf(vm.name);
@@ -146,21 +148,12 @@ export class EsxiProvider implements NodeProvider {
       const known = this.#templates.get(imageDigest);
       if (known) return known;
       const template = await this.#ensureTemplate(imageDigest, signal);
-      const { isVcenter, place } = await this.#findSite();
+      const { isVcenter, place } = await this.#site.get();
       const disk = !isVcenter && { diskPath: await findTemplateDisk(this.#connection, template, place) };
       const ready = { ...template, ...disk };
       this.#templates.set(imageDigest, ready);
       return ready;
     });
-  }
-
-  /** Kept as long as it leads somewhere; many may wait for it, so that none of them calls it off. */
-  #findSite(): Promise<Site> {
-    this.#site ??= this.#lookForSite().catch((error: unknown) => {
-      this.#site = undefined;
-      throw error;
-    });
-    return this.#site;
   }
 
   async #lookForSite(): Promise<Site> {
@@ -177,7 +170,7 @@ export class EsxiProvider implements NodeProvider {
 
   async #ensureTemplate(imageDigest: string, signal: AbortSignal): Promise<Template> {
     const { template: name, source, hostId: host } = this.#options;
-    const { place, isVcenter } = await this.#findSite();
+    const { place, isVcenter } = await this.#site.get();
     if (name === undefined) return ensureTemplate(this.#connection, { imageDigest, place, isVcenter, source }, signal);
     const vms = await this.#connection.converge(signal, () => this.#connection.listVms());
     const template = readTemplate(vms, name, { isVcenter, host });

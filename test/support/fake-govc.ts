@@ -33,10 +33,15 @@ export class FakeGovc implements Disposable {
     chmodSync(this.path, 0o755);
   }
 
-  /** A connection that uses it; nothing is logged in yet. */
-  open(options: Partial<GovcOptions> = {}): Promise<Govc> {
+  /** Of a connection that uses it. */
+  get connectOptions(): GovcOptions {
     const login = { url: "https://esxi.invalid", username: "bench", password: FAKE_PASSWORD };
-    return Govc.open({ ...login, govc: this.path, stateParent: this.#dir.path, ...options });
+    return { ...login, govc: this.path, stateParent: this.#dir.path };
+  }
+
+  /** Nothing is logged in yet. */
+  open(options: Partial<GovcOptions> = {}): Promise<Govc> {
+    return Govc.open({ ...this.connectOptions, ...options });
   }
 
   /** In the order they came. */

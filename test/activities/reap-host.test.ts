@@ -100,7 +100,7 @@ test("evidence that waits to be fetched stays while the run may still come for i
   host.outcomes.set(run.runId, "ended");
   await reapHost(host.dependencies, { now: long });
   expect(await reapHost(host.dependencies)).toMatchObject({ removed: [], kept: [] });
-  await expect(fetch()).rejects.toThrow("ENOENT");
+  await expect(fetch()).rejects.toThrow("with another worker");
 });
 
 test.for(["kept", "unknown"] as const)(

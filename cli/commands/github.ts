@@ -3,7 +3,12 @@
 import { Command } from "commander";
 
 export function githubCommand(): Command {
-  const github = new Command("github").description("what the workflows in .github/ call");
+  const github = new Command("github")
+    .description("what the workflows in .github/ call")
+    .hook("preAction", async () => {
+      const { requireReleaseOfJob } = await import("#cli/github/required-release");
+      await requireReleaseOfJob();
+    });
   github
     .command("gate")
     .description("decide about a comment: who may, for which commit; GITHUB_EVENT_PATH, GITHUB_TOKEN, GITHUB_OUTPUT")

@@ -47,6 +47,10 @@ export function nightlyCommand(): Command {
     .description("begin the nights whose time has come, unless somebody has; safe to repeat")
     .argument("[name]", "only this one")
     .option("--json", "print JSON")
+    .hook("preAction", async () => {
+      const { requireReleaseOfJob } = await import("#cli/github/required-release");
+      await requireReleaseOfJob();
+    })
     .action(nudgeAll);
   nightly
     .command("verdict")

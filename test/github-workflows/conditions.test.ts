@@ -2,6 +2,7 @@
 
 import { createRequire } from "node:module";
 import { beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { evaluate, parseWorkflowFile, WORKFLOW_FILES, type ParsedWorkflow } from "#test/support/github/workflow-files";
 
 const parsed: Record<string, ParsedWorkflow> = {};
@@ -97,6 +98,22 @@ describe("sweep.yml", () => {
     expect(sweepStepsRun("cancelled")).toEqual([false, false, true, true]);
   });
 });
+
+test.for(["comment.yml", "sweep.yml", "resume.yml", "nightly.yml"])(
+  "%s runs where its input says, else on the bench",
+  (file) => {
+    const { jobs } = parse(WORKFLOW_FILES[file] ?? "") as { jobs: Record<string, { "runs-on": string }> };
+    const labels = Object.values(jobs)
+      .at(-1)
+      ?.["runs-on"].replace(/^\$\{\{(.*)\}\}$/, "$1");
+    const asksFor = (label: string, inputs: object) => evaluate(`contains(${labels}, '${label}')`, { inputs });
+    for (const inputs of [{}, { labels: "" }]) {
+      expect(["self-hosted", "meshbench"].every((label) => asksFor(label, inputs))).toBe(true);
+    }
+    expect(asksFor("lab-2", { labels: '["self-hosted", "lab-2"]' })).toBe(true);
+    expect(asksFor("meshbench", { labels: '["self-hosted", "lab-2"]' })).toBe(false);
+  },
+);
 
 test("no condition was forgotten here", () => {
   const own = Object.entries(parsed).flatMap(([file, { jobs }]) =>

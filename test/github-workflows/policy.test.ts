@@ -44,6 +44,14 @@ const MUTATIONS: readonly [file: string, from: string | RegExp, to: string, brea
   ["sweep.yml", "${{ inputs.set }}", "${{ secrets.APP_KEY }}", /a credential to the bench/],
   ["comment.yml", "exec meshbench github submit", "meshbench github submit", /has logic/],
   ["sweep.yml", "exec meshbench github sweep", "if true; then exec meshbench github sweep; fi", /has logic/],
+  ["resume.yml", "        required: true", "        default: ''", /without a pinned release/],
+  [
+    "sweep.yml",
+    "MESHBENCH_RELEASE: ${{ inputs.release }}",
+    "MESHBENCH_RELEASE: ''",
+    /does not heed the pinned release/,
+  ],
+  ["comment.yml", "inputs.release ||", "inputs.meshbench ||", /does not heed the pinned release/],
   ["nightly.yml", "exec meshbench nightly nudge", "exec meshbench up", /has logic/],
 ];
 

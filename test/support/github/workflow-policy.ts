@@ -19,7 +19,9 @@ interface Job {
 }
 
 interface Workflow {
-  readonly on: Readonly<Record<string, unknown>>;
+  readonly on: Readonly<Record<string, unknown>> & {
+    readonly workflow_call?: { readonly inputs?: { readonly release?: { readonly required?: boolean } } };
+  };
   readonly permissions?: unknown;
   readonly jobs: Readonly<Record<string, Job>>;
 }
@@ -44,13 +46,22 @@ export function breachesOf(text: string): string[] {
       (breach) => `${id}: ${breach}`,
     ),
   );
-  return [...fileBreaches(workflow), ...unpinned(text), ...jobs];
+  return [...fileBreaches(workflow), ...unheeded(workflow, text), ...unpinned(text), ...jobs];
 }
 
 function fileBreaches({ on, permissions }: Workflow): string[] {
   return [
     ...when(JSON.stringify(permissions) !== "{}", "permissions at the top are not {}"),
     ...DANGEROUS_EVENTS.filter((event) => event in on).map((event) => `is started by ${event}`),
+  ];
+}
+
+/** Others' repositories say which release of Meshbench they mean. */
+function unheeded({ on }: Workflow, text: string): string[] {
+  if (!("workflow_call" in on)) return [];
+  return [
+    ...when(on.workflow_call?.inputs?.release?.required !== true, "can be called without a pinned release"),
+    ...when(!/^ +(?:ref|MESHBENCH_RELEASE): \$\{\{ inputs\.release\b/m.test(text), "does not heed the pinned release"),
   ];
 }
 
@@ -88,7 +99,8 @@ const unpinned = (text: string): string[] =>
     .filter((line) => /\buses:/.test(line) && !/uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line))
     .map((line) => `is not pinned: ${line.trim()}`);
 
-const isOnBench = (job: Job): boolean => [job["runs-on"]].flat().includes("self-hosted");
+/** Whatever is not a machine of GitHub's for certain: labels may be an input. */
+const isOnBench = (job: Job): boolean => ![job["runs-on"]].flat().every((label) => /^ubuntu-[\w.]+$/.test(label ?? ""));
 const isSecret = (value: string): boolean => /\bsecrets\.|github\.token/.test(value);
 const isCheckout = (uses: string | undefined): boolean => uses?.startsWith("actions/checkout@") === true;
 const when = (isBreach: boolean, breach: string): string[] => (isBreach ? [breach] : []);

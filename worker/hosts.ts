@@ -26,7 +26,7 @@ import { credentialsFrom, readHostSecret } from "#worker/host-secret";
 import { readHostsFile } from "#worker/hosts-file";
 import type { HostSettings, HostsFile } from "#worker/hosts-file";
 import type { Installation } from "#worker/installation";
-import { locateLockDir } from "#worker/lock-dir";
+import { findOtherLockDirs, locateLockDir } from "#worker/lock-dir";
 import type { TemporalView } from "#worker/temporal-view";
 
 /**
@@ -35,7 +35,8 @@ import type { TemporalView } from "#worker/temporal-view";
  */
 export function openHosts(installation: Installation, { askRunOutcome, domain }: TemporalView): HostDependencies[] {
   const { hosts, guards } = requireHostsFile(installation);
-  const machineFence = new LockFiles(locateLockDir());
+  const lockDir = locateLockDir();
+  const machineFence = new LockFiles(lockDir, { findOtherDirs: () => findOtherLockDirs(lockDir) });
   const imageBuilds = new ImageBuilds();
   return Object.entries(hosts).map(([host, settings]) => {
     const hostSecret = readHostSecret(settings.secret_file, installation.hostsFile);

@@ -8,15 +8,15 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { readFileSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { isInTheWay } from "#activities/fence/fence-mark";
 import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
 import { identifyProcess, isAlive } from "#activities/process-identity";
 import type { ProcessIdentity } from "#activities/process-identity";
-import { isPastDeadline } from "#model/reaping";
+import { isLegible, isPastDeadline } from "#model/reaping";
 
 const CLAIM = ".claim.json";
 const HELD = ".held";
@@ -26,7 +26,8 @@ const claimFile = z.object({
   host: z.string(),
   deadlineAt: z.string(),
   domain: z.string(),
-  token: z.string(),
+  /** A part of file names. */
+  token: z.string().regex(/^[\w-]{1,200}$/),
   /** A machine that was restarted runs nothing of what ran before. */
   bootId: z.string(),
   /** The worker that took it. The nodes go on without it, so that its end alone says nothing. */
@@ -35,14 +36,24 @@ const claimFile = z.object({
 });
 type ClaimFile = z.infer<typeof claimFile>;
 
+interface LockFilesOptions {
+  readonly now?: () => Date;
+  readonly findOtherDirs?: () => readonly string[];
+}
+
 export class LockFiles implements FenceMark {
   readonly #dir: string;
   readonly #now: () => Date;
+  readonly #findOtherDirs: () => readonly string[];
 
-  /** @param dir - Made where it is missing; the same for all installations on the machine. */
-  constructor(dir: string, { now = () => new Date() }: { now?: () => Date } = {}) {
+  /**
+   * @param dir - Made where it is missing; the same for all installations on the machine, as far as users' rights allow.
+   * @param options.findOtherDirs - Where those have theirs who do not use this one. They are only read.
+   */
+  constructor(dir: string, { now = () => new Date(), findOtherDirs = () => [] }: LockFilesOptions = {}) {
     this.#dir = dir;
     this.#now = now;
+    this.#findOtherDirs = findOtherDirs;
   }
 
   async take(claim: FenceClaim): Promise<FenceHolder | undefined> {
@@ -72,7 +83,19 @@ export class LockFiles implements FenceMark {
   async list(): Promise<FenceHolder[]> {
     const names = (await this.#names()).filter((name) => name.endsWith(CLAIM));
     const holders = await Promise.all(names.map((name) => this.#holderOf(name)));
-    return holders.filter((holder) => holder !== undefined);
+    return [...holders.filter((holder) => holder !== undefined), ...(await this.#listElsewhere())];
+  }
+
+  /** Another user's: what is no claim counts as nothing, and no link is followed. */
+  async #listElsewhere(): Promise<FenceHolder[]> {
+    const holders = this.#findOtherDirs().map(async (dir) => {
+      const names = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith(CLAIM));
+      const claims = names.map(async (name) => ({ name, claim: await readStrangersClaim(join(dir, name)) }));
+      return (await Promise.all(claims)).flatMap(({ name, claim }) =>
+        claim === undefined ? [] : [holderFrom(claim, `lock file ${join(dir, name)}`)],
+      );
+    });
+    return (await Promise.all(holders)).flat();
   }
 
   async release(runId: string): Promise<void> {
@@ -99,10 +122,7 @@ export class LockFiles implements FenceMark {
     try {
       const claim = await this.#read(name);
       if (claim === undefined) return undefined;
-      const { runId, host, token, domain, engineId, owner } = claim;
-      const deadlineAt = claim.bootId === bootId() ? claim.deadlineAt : new Date(0).toISOString();
-      const holder = { runId, host, deadlineAt, token, where, sharedWithDomain: domain };
-      return engineId === undefined || isAlive(owner) ? holder : { ...holder, deadOwnerEngineId: engineId };
+      return holderFrom(claim, where);
     } catch (error) {
       // Of a version to come, or broken: it holds until somebody who understands it takes it away.
       if (error instanceof z.ZodError || error instanceof SyntaxError) {
@@ -125,6 +145,11 @@ export class LockFiles implements FenceMark {
     const others = (await this.#names()).filter((name) => name.startsWith(`${token}.`) && !name.endsWith(CLAIM));
     for (const name of [...others, `${token}${CLAIM}`])
       await ignoring("EPERM", rm(join(this.#dir, name), { force: true }));
+    // A worker that was started again may use another folder than before. Root's is always the same, and it removes
+    // nothing in folders that others may turn into links.
+    if (process.getuid?.() === 0) return;
+    for (const dir of this.#findOtherDirs())
+      for (const suffix of [HELD, CLAIM]) await rm(join(dir, `${token}${suffix}`), { force: true }).catch(() => {});
   }
 
   async #names(): Promise<string[]> {
@@ -133,6 +158,33 @@ export class LockFiles implements FenceMark {
 
   #path(token: string, suffix: string): string {
     return join(this.#dir, `${token}${suffix}`);
+  }
+}
+
+function holderFrom(claim: ClaimFile, where: string): FenceHolder {
+  const { runId, host, token, domain, engineId, owner } = claim;
+  const deadlineAt = claim.bootId === bootId() ? claim.deadlineAt : new Date(0).toISOString();
+  const holder = { runId, host, deadlineAt, token, where, sharedWithDomain: domain };
+  return engineId === undefined || isAlive(owner) ? holder : { ...holder, deadOwnerEngineId: engineId };
+}
+
+/** More is no claim. */
+const CLAIM_BYTES_MOST = 16 * 1024;
+
+async function readStrangersClaim(path: string): Promise<ClaimFile | undefined> {
+  try {
+    // A pipe would keep whoever opens it waiting.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const stat = await file.stat();
+      if (!stat.isFile() || stat.size > CLAIM_BYTES_MOST) return undefined;
+      const claim = claimFile.parse(JSON.parse(await file.readFile("utf8")));
+      return isLegible(claim) && /^[\w.-]{1,64}$/.test(claim.host) ? claim : undefined;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { expect, test, vi } from "vitest";
 import type { FenceClaim } from "#activities/fence/fence-mark";
 import { LockFiles } from "#activities/fence/lock-files";
 import { DEADLINE_AT } from "#test/support/host-harness";
@@ -113,4 +113,57 @@ test("a claim of a version to come holds, and is named", async () => {
   writeFileSync(dir.join("x.claim.json"), '{"version":2}');
   const holder = await new LockFiles(dir.path).take(claimOf("a"));
   expect(holder).toMatchObject({ runId: "", where: `lock file ${dir.join("x.claim.json")}` });
+});
+
+const [A, B] = ["a-p1-r1-a1", "b-p1-r1-a1"] as const;
+
+/** One that was started before the shared folder was there, and one that uses that. */
+function userAndRoot(dir: TempDir) {
+  const [own, shared] = [dir.join("user"), dir.join("shared")];
+  const user = new LockFiles(own, { findOtherDirs: () => [shared] });
+  return { own, shared, user, root: new LockFiles(shared, { findOtherDirs: () => [own] }) };
+}
+
+test("whoever uses another folder, having come first, has the machine all the same", async () => {
+  using dir = new TempDir();
+  const { own, user, root } = userAndRoot(dir);
+  expect(await user.take(claimOf(A))).toBeUndefined();
+  expect(await root.take(claimOf(B))).toMatchObject({ runId: A, where: expect.stringContaining(own) });
+  await user.release(A);
+  expect(await root.take(claimOf(B))).toBeUndefined();
+  expect(await user.take(claimOf(A))).toMatchObject({ runId: B });
+  expect(readdirSync(own)).toEqual([]);
+});
+
+test("in folders of others only claims count, and no link is followed; nothing is removed there by root", async () => {
+  using dir = new TempDir();
+  const { own, user, root } = userAndRoot(dir);
+  await user.take(claimOf(A, { deadlineAt: "2026-01-01T00:00:00.000Z" }));
+  const name = readdirSync(own).find((file) => file.endsWith(".claim.json")) ?? "";
+  const claim = JSON.parse(readFileSync(dir.join("user", name), "utf8")) as object;
+  const live = { ...claim, deadlineAt: DEADLINE_AT };
+  const oddities = [{ version: 2 }, { ...live, deadlineAt: "never" }, { ...live, host: "\u001B[2J" }];
+  for (const [position, odd] of [...oddities, { ...live, token: "../../x" }].entries()) {
+    writeFileSync(dir.join("user", `odd${position}.claim.json`), JSON.stringify(odd));
+  }
+  writeFileSync(dir.join("elsewhere.json"), JSON.stringify(live));
+  symlinkSync(dir.join("elsewhere.json"), dir.join("user", "link.claim.json"));
+  vi.spyOn(process, "getuid").mockReturnValue(0);
+  const before = readdirSync(own);
+  expect(await root.list()).toMatchObject([{ runId: A, where: expect.stringContaining(name) }]);
+  expect(await root.take(claimOf(B))).toBeUndefined();
+  await root.release(A);
+  expect(readdirSync(own)).toEqual(before);
+  vi.restoreAllMocks();
+});
+
+test("a worker that uses another folder since it was started again takes away what it left in the first", async () => {
+  using dir = new TempDir();
+  const { own, user, root: again } = userAndRoot(dir);
+  vi.spyOn(process, "getuid").mockReturnValue(1000);
+  await user.take(claimOf(A));
+  await again.take(claimOf(A));
+  await again.release(A);
+  expect(readdirSync(own)).toEqual([]);
+  vi.restoreAllMocks();
 });

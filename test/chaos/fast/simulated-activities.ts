@@ -62,6 +62,8 @@ export interface ScheduledActivity {
   readonly scheduledAtMs: number;
   readonly timeouts: Scheduled[];
   attempt: number;
+  /** Why the attempt before this one did not do. */
+  lastFailure: ProtoFailure | undefined;
   running: Attempt | undefined;
   isCancelRequested: boolean;
   isResolved: boolean;
@@ -173,6 +175,7 @@ export class SimulatedActivities {
       scheduledAtMs: this.#sim.nowMs,
       timeouts: [],
       attempt: 0,
+      lastFailure: undefined,
       running: undefined,
       isCancelRequested: false,
       isResolved: false,
@@ -275,18 +278,17 @@ export class SimulatedActivities {
       return this.#resolve(activity, { cancelled: { failure: activityFailure(activity, cancelled()) } });
     }
     const failure = defaultFailureConverter.errorToFailure(error, defaultPayloadConverter);
-    if (!this.#retries(activity, failure)) {
-      this.#resolve(activity, { failed: { failure: activityFailure(activity, failure) } });
-    }
+    if (this.#retry(activity, failure) === "under way") return;
+    this.#resolve(activity, { failed: { failure: activityFailure(activity, failure) } });
   }
 
   #timeOut(attempt: Attempt, type: TimeoutType): void {
     const { activity } = attempt;
     if (!this.#ends(attempt)) return;
     this.#orphan(attempt);
-    if (!this.#retries(activity, timeout(type))) {
-      this.#resolve(activity, { failed: { failure: activityFailure(activity, timeout(type)) } });
-    }
+    const retry = this.#retry(activity, timeout(type));
+    // As the server has it: where there is no time for another attempt, that is what it says.
+    if (retry !== "under way") this.#failTimedOut(activity, retry === "too late" ? "scheduleToClose" : type);
   }
 
   /** @returns Whether the attempt still counted. */
@@ -308,19 +310,20 @@ export class SimulatedActivities {
     this.#sim.after(this.#sim.chance(...NEXT_BEAT), tell, process.skewMs);
   }
 
-  #retries(activity: ScheduledActivity, failure: ProtoFailure): boolean {
+  #retry(activity: ScheduledActivity, failure: ProtoFailure): "under way" | "too late" | "none" {
     const { retry, attempt, limits } = activity;
     const info = failure.applicationFailureInfo;
     const isFinal = info?.nonRetryable === true || retry.nonRetryable.includes(info?.type ?? "");
     const isUsedUp = retry.maximumAttempts > 0 && attempt >= retry.maximumAttempts;
-    if (isFinal || isUsedUp || activity.isCancelRequested) return false;
+    if (isFinal || isUsedUp || activity.isCancelRequested) return "none";
     const delayMs = Math.min(retry.initialMs * retry.coefficient ** (attempt - 1), retry.maximumMs);
     const { scheduleToCloseMs } = limits;
     if (scheduleToCloseMs !== undefined && this.#sim.nowMs + delayMs > activity.scheduledAtMs + scheduleToCloseMs) {
-      return false;
+      return "too late";
     }
+    activity.lastFailure = failure;
     this.#time.at(delayMs, () => (activity.isResolved ? undefined : this.#enqueue(activity)));
-    return true;
+    return "under way";
   }
 
   cancel(owner: ActivityOwner, seq: number): void {
@@ -337,8 +340,13 @@ export class SimulatedActivities {
   #resolveTimedOut(activity: ScheduledActivity, type: TimeoutType): void {
     if (activity.isResolved) return;
     const { running } = activity;
-    this.#resolve(activity, { failed: { failure: activityFailure(activity, timeout(type)) } });
+    this.#failTimedOut(activity, type);
     if (running !== undefined) this.#orphan(running);
+  }
+
+  #failTimedOut(activity: ScheduledActivity, type: TimeoutType): void {
+    const failure = timeout(type, activity.lastFailure);
+    this.#resolve(activity, { failed: { failure: activityFailure(activity, failure) } });
   }
 
   #resolve(activity: ScheduledActivity, result: NonNullable<NonNullable<Job["resolveActivity"]>["result"]>): void {
@@ -364,8 +372,9 @@ export class SimulatedActivities {
 
 const cancelled = (): ProtoFailure => ({ message: "cancelled", canceledFailureInfo: {} });
 
-const timeout = (type: TimeoutType): ProtoFailure => ({
+const timeout = (type: TimeoutType, cause?: ProtoFailure): ProtoFailure => ({
   message: `activity ${type} timeout`,
+  ...(cause && { cause }),
   timeoutFailureInfo: { timeoutType: TIMEOUT_TYPES[type] },
 });
 

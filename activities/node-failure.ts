@@ -11,6 +11,8 @@ export interface NodeCircumstances {
   /** From 1. */
   readonly node: number;
   readonly isMaster: boolean;
+  /** The step has seen it before, and at that time it had not ended. */
+  readonly wasThere: boolean;
   /** The engine was away while the step followed this node. */
   readonly engineWasAway: boolean;
   /** The node's memory limit. */
@@ -33,7 +35,7 @@ export function failureOfState(state: NodeState, about: NodeCircumstances): Benc
     case NODE_EXIT.programDied:
       return new BenchError("node failed", `the node program died, exit ${exitCode}`, { node });
     case NODE_EXIT.deadline:
-      return new BenchError("deadline", `the run's deadline passed, exit ${exitCode}`, { node });
+      return pastDeadline(about);
     case null:
     case 137:
     case NODE_EXIT.terminated:
@@ -41,6 +43,13 @@ export function failureOfState(state: NodeState, about: NodeCircumstances): Benc
     default:
       return new BenchError("node failed", `the node ended, exit ${exitCode}`, { node });
   }
+}
+
+/** Of what a node had done by its deadline only those know who followed it until then. */
+function pastDeadline({ node, wasThere }: NodeCircumstances): BenchError {
+  const exit = `exit ${NODE_EXIT.deadline}`;
+  if (wasThere) return new BenchError("deadline", `the run's deadline passed, ${exit}`, { node });
+  return new BenchError("no worker", `the run's deadline passed while nobody looked, ${exit}`, { node });
 }
 
 function lost(what: string, { node, isMaster, engineWasAway }: NodeCircumstances): BenchError {

@@ -34,6 +34,7 @@ export interface NodeWatchOptions {
 /** What is known of one node. */
 interface Sighting {
   readonly node: NodeHandle;
+  wasThere: boolean;
   progress?: NodeProgress;
   /** Since when each question stayed without an answer. */
   silentSinceMs?: number | undefined;
@@ -53,7 +54,13 @@ export class NodeWatch {
   constructor(options: NodeWatchOptions) {
     this.#options = options;
     this.#masterIndex = masterIndexOf(options.nodes);
-    this.#sightings = options.nodes.map((node) => ({ node, refusals: 0, silence: "", isUnreachable: false }));
+    this.#sightings = options.nodes.map((node) => ({
+      node,
+      wasThere: false,
+      refusals: 0,
+      silence: "",
+      isUnreachable: false,
+    }));
   }
 
   /** The last known progress of each node that ever told one, by node index. */
@@ -162,15 +169,19 @@ export class NodeWatch {
   }
 
   #failureOfStates(states: readonly NodeState[] | undefined): BenchError | undefined {
-    for (const [position, state] of (states ?? []).entries()) {
-      const node = this.#options.nodes[position]?.index ?? position + 1;
+    for (const [position, sighting] of this.#sightings.entries()) {
+      const state = states?.[position];
+      if (state === undefined) continue;
+      const { index: node } = sighting.node;
       const failure = failureOfState(state, {
         node,
         isMaster: node === this.#masterIndex,
+        wasThere: sighting.wasThere,
         engineWasAway: this.#engineWasAway,
         memoryMib: this.#options.run.point.memoryMib,
       });
       if (failure !== undefined) return failure;
+      sighting.wasThere = true;
     }
     return undefined;
   }

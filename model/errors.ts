@@ -82,6 +82,11 @@ export const FAILURES = {
     hint: "another installation measures on this machine: meshbench reap --dry-run names it",
   },
   gap: { endsAs: "INVALID", retry: "fresh-run", hint: "the node was paused or starved for over a second" },
+  "held up": {
+    endsAs: "FAILED",
+    retry: "fresh-run",
+    hint: "something was away that has to be there: meshbench doctor; where the load needs longer, raise `deadline`",
+  },
   "history lost": {
     endsAs: "FAILED",
     retry: "fresh-run",

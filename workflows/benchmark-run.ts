@@ -10,9 +10,9 @@ import {
 } from "@temporalio/workflow";
 import { NODES_KEPT_MEMO } from "#model/reaping";
 import type { RunRow } from "#model/result-row";
-import type { RunSpec, Step } from "#model/run";
+import { expectedSecOf } from "#model/plan";
+import type { Failure, RunSpec, Step } from "#model/run";
 import { rowOfUnfinishedRun } from "#model/run-row";
-import type { PartialMeasurement } from "#model/run-row";
 import { HostLease } from "#workflows/host-lease";
 import type { BenchmarkRunInput, EarlierRun } from "#workflows/messages";
 import { failureOf } from "#workflows/run-failure";
@@ -57,13 +57,18 @@ async function measure(input: BenchmarkRunInput, lease: HostLease, journal: RunJ
     // A step that could not hear of the cancellation, since its worker is dead, ends in a time-out.
     const reason = CancellationScope.current().consideredCancelled ? new CancelledFailure("cancelled") : error;
     const where = { step: journal.step, host: run.environment.host };
-    const failure = failureOf(reason, where, lease.isGranted && Date.now() >= deadlineMs);
+    const told = failureOf(reason, where, lease.isGranted && Date.now() >= deadlineMs);
+    const loadSec = journal.step === "main" ? (deadlineMs - journal.stepStartedMs) / 1000 : 0;
+    const failure = told.kind === "deadline" && loadSec < expectedSecOf(run.point) ? heldUp(told) : told;
     log.warn("run broken off", failure.kind === "bug" ? { ...failure, error } : { ...failure });
-    const elapsed = failure.kind === "deadline" ? leastElapsed(journal, deadlineMs) : {};
-    const measured = { ...journal.measured, ...elapsed };
+    // Of a main loop that was not done at its deadline: the time it had.
+    const measured = { ...journal.measured, ...(failure.kind === "deadline" && { elapsed_s: loadSec }) };
     return rowOfUnfinishedRun({ run, startedAt: new Date(startedMs).toISOString(), failure, measured });
   }
 }
+
+/** A load that was not given its time is not too much. */
+const heldUp = (failure: Failure): Failure => ({ ...failure, kind: "held up" });
 
 /** The phases of the paper, between its nodes' creation and their proof. */
 async function passThroughPhases(
@@ -146,9 +151,4 @@ async function tearDown(run: RunSpec, journal: RunJournal): Promise<{ teardownSe
     log.error("teardown failed; the host stays unleased until it is clean", { runId: run.runId, error });
     return undefined;
   }
-}
-
-/** Of a main loop that was not done at its deadline: the time it had. */
-function leastElapsed({ step, stepStartedMs }: RunJournal, deadlineMs: number): PartialMeasurement {
-  return step === "main" ? { elapsed_s: (deadlineMs - stepStartedMs) / 1000 } : {};
 }

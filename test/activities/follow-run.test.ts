@@ -30,6 +30,11 @@ test("follows until every node has its last acknowledgement, then until all are 
   expect(host.databases.openConnections).toBe(0);
 });
 
+async function untilLookedAt(host: HostHarness): Promise<void> {
+  const before = host.provider.calls.length;
+  await expect.poll(() => host.provider.calls.slice(before), { interval: 1 }).toContain("inspectNodes");
+}
+
 type Ending = [what: string, state: NodeState, kind: string, node: number];
 const exited = (exitCode: number | null, outOfMemory = false): NodeState => ({
   state: "exited",
@@ -51,8 +56,16 @@ test.for(endings)("a node %s ends the main loop at once", async ([, state, kind,
   using host = new HostHarness({ stepOnRead: false });
   const nodes = await inMainLoop(host);
   const followed = host.activities.followMainLoop({ run, nodes });
+  await untilLookedAt(host);
   host.provider.setState(nodes[node - 1]!, state);
   expect(await failureOf(followed)).toMatchObject({ kind, node, step: "main", host: "here", nonRetryable: true });
+});
+
+test("a node whose deadline passed before anybody looked says nothing about its load", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  host.provider.setState(nodes[1]!, exited(124));
+  expect(await failureOf(host.activities.followMainLoop({ run, nodes }))).toMatchObject({ kind: "no worker", node: 2 });
 });
 
 test("a database that refuses connections while its node runs has crashed", async () => {

@@ -149,15 +149,45 @@ const ACTIVITY_OF = {
 test.for(STEPS)("a server that is away for 4 s in %s costs the run 30 s at most", async (step) => {
   const calm = await new World(CALM).play();
   const world = new World(CALM);
-  const { temporal, store } = world.ours;
-  onceAt(world, ACTIVITY_OF[step], () => {
-    temporal.goDown();
-    world.sim.after(4000, () => temporal.comeUp());
-  });
+  const { store } = world.ours;
+  onceAt(world, ACTIVITY_OF[step], () => takeServerDown(world, 4));
   await world.play();
   expect(violationsOf(world)).toEqual([]);
   expect(store.written).toMatchObject([{ run_id: RUN, status: "VALID" }]);
   expect(runSecOf(world) - runSecOf(calm)).toBeLessThan(30);
+});
+
+/** Who is away, by what begins it. */
+const OUTAGES: Readonly<Record<string, (world: World, forSec: number) => void>> = {
+  "a server": takeServerDown,
+  "the only worker": ({ trouble, ours }, forSec) => trouble.kill(ours, ours.workers[0]!, forSec),
+  "the host's own worker": ({ trouble, ours }, forSec) => trouble.kill(ours, ours.workers[1]!, forSec),
+  "the whole machine": (world, forSec) => {
+    for (const engine of world.engines) engine.restart();
+    for (const worker of world.ours.workers) world.trouble.kill(world.ours, worker, forSec);
+    takeServerDown(world, forSec);
+  },
+};
+
+function takeServerDown({ sim, ours: { temporal } }: World, forSec: number): void {
+  temporal.goDown();
+  sim.after(forSec * 1000, () => temporal.comeUp());
+}
+
+describe.for(Object.keys(OUTAGES))("%s that is away until long after the deadline", (who) => {
+  const host = who === "the host's own worker" ? 1 : 0;
+  const schedule: Schedule = { ...CALM, hosts: "two machines", sweeps: [{ ...CALM.sweeps[0]!, host }] };
+
+  test.for(STEPS.filter((step) => step !== "teardown"))("in %s: the run is measured afresh", async (step) => {
+    const world = new World(schedule);
+    onceAt(world, ACTIVITY_OF[step], () => OUTAGES[who]?.(world, 30 * 60), 20);
+    await world.play();
+    expect(violationsOf(world)).toEqual([]);
+    expect(world.ours.store.listRuns("s1")).toMatchObject([
+      { run_id: RUN, status: expect.stringMatching(/FAILED|INVALID/), elapsed_s: null },
+      { attempt: 2, status: "VALID" },
+    ]);
+  });
 });
 
 test.for(["cancelled", "terminated"] as const)(

@@ -227,6 +227,13 @@ export const PROTECTIONS: readonly Protection[] = [
     broken: `return isGivenUp ? []`,
     seenBy: fast("test/model/sweep-work.test.ts"),
   },
+  {
+    name: "an outage beyond the deadline is no result of the load",
+    file: "workflows/run-failure.ts",
+    intact: `return { kind: "held up",`,
+    broken: `return { kind: "deadline",`,
+    seenBy: ring("until long after the deadline"),
+  },
 
   // VALID means proven.
   {

@@ -74,7 +74,9 @@ function recordsOf(world: World, { store, name }: SimulatedInstallation): string
   return [
     ...unrecorded.map((runId) => `${runId} ran and has no row`),
     ...rows.flatMap(([runId, written]) => twoEndings(runId, written)),
-    ...rows.flatMap(([, written]) => written.flatMap((row) => [...unproven(world, row), ...unexplained(row)])),
+    ...rows.flatMap(([, written]) =>
+      written.flatMap((row) => [...unproven(world, row), ...unexplained(row), ...untrueBound(row)]),
+    ),
   ];
 }
 
@@ -107,6 +109,10 @@ function unexplained({ run_id: runId, status, reason, host }: RunRow): string[] 
   const isComplete = isKnown && isPlaced && reason.endsWith(`; ${hint}`);
   return isComplete ? [] : [`${runId} is ${status} without kind, step, host and hint: ${reason}`];
 }
+
+/** The loads of these worlds are light: what is not done by its deadline was held up by something else. */
+const untrueBound = ({ run_id: runId, reason }: RunRow): string[] =>
+  reason.startsWith("deadline:") ? [`${runId} is said to have had too much to do: ${reason}`] : [];
 
 const repetitionOf = (runId: string): string => runId.replace(/-a\d+$/, "");
 

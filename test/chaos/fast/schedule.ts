@@ -63,7 +63,11 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   kind: fc.constantFrom(...FAULT_KINDS),
   atEvent: fc.nat(800),
   victim: fc.nat(7),
-  lastsSec: fc.integer({ min: 1, max: 90 }),
+  // Now and then for longer than any deadline.
+  lastsSec: fc.oneof(
+    { weight: 7, arbitrary: fc.integer({ min: 1, max: 90 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 91, max: 1200 }) },
+  ),
 });
 
 const sweep: fc.Arbitrary<SweepPlan> = fc.record({

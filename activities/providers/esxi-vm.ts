@@ -1,5 +1,6 @@
 /** One node as a VM: a child of the template's disk, told by guestinfo what it is, and there once however often it is asked for. */
 
+import { networkInterfaces } from "node:os";
 import type { LimitFunction } from "p-limit";
 import { formatVmConfig, toGuestinfo } from "#activities/image/vm-config";
 import { cloneAddressOf, findUnlabelledClones } from "#activities/providers/esxi-clone";
@@ -159,6 +160,16 @@ function configOf({ run, node, now }: WantedVm): string {
     [NODE_ENV.reverseLookups]: point.resolve === "reverse" ? 1 : undefined,
     [VM_ENV.hostname]: hostnameOf(vmNameOf(runId, index)),
     [VM_ENV.ramDiskMib]: environment.ramDiskMib ?? sizing.ramDiskMib,
+    // What look-ups cost is to be paid between nodes: the worker has a time limit, and asks again and again.
+    [VM_ENV.hosts]: point.resolve === "reverse" ? namesOfWorker() : undefined,
     [VM_ENV.dns]: environment.dns?.join(","),
   });
 }
+
+/** Each address that a connection of this machine may come from. A name of its own: the database looks that up, too. */
+const namesOfWorker = (): string =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses = []) => addresses)
+    .filter(({ family, internal }) => family === "IPv4" && !internal)
+    .map(({ address }, position) => `${address}=worker-${position + 1}`)
+    .join(",");

@@ -1,23 +1,36 @@
 /** What the provider asks of a host, and tells its VMs. */
 
-import { expect, test } from "vitest";
+import { networkInterfaces } from "node:os";
+import { describe, expect, test } from "vitest";
 import { labelsOf } from "#activities/providers/labels";
+import { VM_CONFIG, VM_ENV } from "#model/node-protocol";
+import type { RunSpec } from "#model/run";
+import type { Environment } from "#model/spec";
 import { extraConfigOf, FakeEsxi } from "#test/support/fake-esxi";
+import { nodeSpecs } from "#test/support/provider-contract";
+import { sampleRun } from "#test/support/sample-run";
 
+const { signal } = new AbortController();
 const DEADLINE_AT = new Date(Date.now() + 600_000).toISOString();
 const RUN_ID = "sample-p1-r1-a1";
 const LABELS = labelsOf({ runId: RUN_ID, host: "here", deadlineAt: DEADLINE_AT, nodeIndex: 1 });
-const VMX = { "config.files.vmPathName": "[ds1] sample/sample.vmx" };
+const ENVIRONMENT: Environment = { name: "vms", provider: "esxi", host: "here", cpus: 1, memoryMib: 256 };
+const VM = {
+  name: `${RUN_ID}-n1`,
+  "config.files.vmPathName": "[ds1] sample/sample.vmx",
+  "guest.ipAddress": "198.18.9.1",
+  ...extraConfigOf(LABELS),
+};
+/** Of the operator's making. */
+const TEMPLATE = { name: "golden", "config.instanceUuid": "of the golden one" };
+const DISKS = `echo '{"devices":[{"name":"d","type":"VirtualDisk","backing":{"fileName":"[ds1] golden/d.vmdk"}}]}'`;
 
 test("a host that had no answer for a moment is asked again, whatever it was asked for", async () => {
-  const files = `echo '[{"file":[{"path":"sample.vmdk"}]}]'`;
-  const vm = { name: `${RUN_ID}-n1`, ...VMX, ...extraConfigOf(LABELS) };
-  // It goes with its VM.
   using host = new FakeEsxi({
-    vms: { "VirtualMachine:1": vm },
+    vms: { "VirtualMachine:1": VM },
     answers: {
       "device.info": `echo '{"devices":[]}'`,
-      "datastore.ls": files,
+      "datastore.ls": `echo '[{"file":[{"path":"sample.vmdk"}]}]'`,
       "vm.destroy": `: > "$STATE/VirtualMachine"`,
     },
   });
@@ -27,4 +40,31 @@ test("a host that had no answer for a moment is asked again, whatever it was ask
   const removal = host.govc.calls().find(({ args }) => args[0] === "datastore.rm");
   expect(removal?.args).toContain("sample/sample.vmdk");
   await provider.close();
+});
+
+describe("a VM is told", () => {
+  /** What it has in guestinfo when it is switched on. */
+  async function configOf(point: Partial<RunSpec["point"]>): Promise<string[]> {
+    using host = new FakeEsxi({
+      vms: { "VirtualMachine:1": VM, "VirtualMachine:2": TEMPLATE },
+      answers: { "device.info": DISKS },
+    });
+    const provider = host.open({ template: "golden" });
+    const run = sampleRun({ point, environment: await provider.prepareEnvironment(ENVIRONMENT) });
+    await provider.ensureNode(run, nodeSpecs(run)[0]!, signal);
+    await provider.close();
+    const key = `-e=${VM_CONFIG.guestinfoKey}=`;
+    const told = host.govc.calls().flatMap(({ args }) => args.filter((argument) => argument.startsWith(key)));
+    return Buffer.from(told[0]!.slice(key.length), "base64").toString().split("\n");
+  }
+
+  test("who the worker is where databases look their clients up", async () => {
+    const hosts = (lines: string[]) => lines.find((line) => line.startsWith(`${VM_ENV.hosts}=`));
+    expect(hosts(await configOf({ resolve: "addresses" }))).toBeUndefined();
+    const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all);
+    const own = addresses.filter(({ family, internal }) => family === "IPv4" && !internal);
+    const names = own.map(({ address }, position) => `${address}=worker-${position + 1}`);
+    expect(names).not.toEqual([]);
+    expect(hosts(await configOf({ resolve: "reverse" }))).toBe(`${VM_ENV.hosts}=${names.join(",")}`);
+  });
 });

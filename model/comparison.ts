@@ -203,7 +203,7 @@ function compareColumn(column: ComparedColumn, a: PointSummary, b: PointSummary,
 }
 
 /** A run at its deadline has a deviation that was reached; everything else of it was measured otherwise, or not at all. */
-const figuresOf = ({ rows }: PointSummary, column: ComparedColumn): number[] =>
+export const figuresOf = ({ rows }: PointSummary, column: ComparedColumn): number[] =>
   (column === "deviation_pct" ? withLowerBounds(rows) : rows)
     .filter(({ status }) => status === "VALID")
     .flatMap((row) => row[column] ?? []);

@@ -1,4 +1,4 @@
-/** The check on the measured commit: opened at the start, concluded whatever happens, one for each sweep. */
+/** The check on the measured commit: opened at the start, concluded whatever happens; another one for a resumed sweep. */
 
 import type { GithubApp } from "#activities/github/github-app";
 import { placeOf } from "#model/pull-request";
@@ -23,7 +23,10 @@ export class SweepCheck {
     this.#sweep = sweep;
   }
 
-  /** Opens the check, or brings it up to date; with a conclusion it is over. Again, it changes nothing. */
+  /**
+   * Opens the check, or brings it up to date; with a conclusion it is over. Again, it changes nothing. A check that is over
+   * is not opened again: the next one takes its place.
+   */
   async put(output: CheckText, conclusion?: Conclusion): Promise<void> {
     const { request, sweepId, spec } = this.#sweep;
     const place = placeOf(request.pullRequest.repository);
@@ -31,7 +34,8 @@ export class SweepCheck {
     const name = `meshbench ${spec}`;
     const state =
       conclusion === undefined ? { status: "in_progress" as const } : { status: "completed" as const, conclusion };
-    this.#id ??= await this.#find(name);
+    const newest = this.#id === undefined ? await this.#findNewest(name) : undefined;
+    if (newest !== undefined && (conclusion !== undefined || newest.status !== "completed")) this.#id = newest.id;
     if (this.#id === undefined) {
       const check = { name, head_sha: request.headSha, external_id: sweepId };
       const { data } = await rest.checks.create({ ...place, ...check, output, ...state });
@@ -49,7 +53,7 @@ export class SweepCheck {
     return this.#app.forRepository(this.#sweep.request.pullRequest.repository);
   }
 
-  async #find(name: string): Promise<number | undefined> {
+  async #findNewest(name: string) {
     const { request, sweepId } = this.#sweep;
     const octokit = await this.#octokit();
     const checks = await octokit.paginate(octokit.rest.checks.listForRef, {
@@ -59,6 +63,7 @@ export class SweepCheck {
       filter: "all",
       per_page: 100,
     });
-    return checks.find(({ external_id: externalId }) => externalId === sweepId)?.id;
+    const own = checks.filter(({ external_id: externalId }) => externalId === sweepId);
+    return own.toSorted((a, b) => a.id - b.id).at(-1);
   }
 }

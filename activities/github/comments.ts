@@ -40,25 +40,50 @@ export class OwnComments {
   }
 
   /** Folds away what has nothing new to say: it stays readable. Where GitHub does not fold it, nothing is lost. */
-  async minimise(key: string): Promise<void> {
-    const [octokit, own] = await Promise.all([this.#octokit(), this.#list()]);
-    for (const { nodeId } of own.filter(({ body }) => body.includes(markOf(key)))) {
-      try {
-        await octokit.graphql(
-          `mutation ($id: ID!) {
-            minimizeComment(input: { subjectId: $id, classifier: OUTDATED }) { minimizedComment { isMinimized } }
-          }`,
-          { id: nodeId },
-        );
-      } catch (error) {
-        if (!(error instanceof Error) || error.name !== "GraphqlResponseError") throw error;
-      }
+  minimise(key: string): Promise<void> {
+    return this.#mutate(
+      key,
+      `mutation ($id: ID!) {
+        minimizeComment(input: { subjectId: $id, classifier: OUTDATED }) { minimizedComment { isMinimized } }
+      }`,
+    );
+  }
+
+  /** Shows again what was folded away. */
+  unfold(key: string): Promise<void> {
+    return this.#mutate(
+      key,
+      `mutation ($id: ID!) {
+        unminimizeComment(input: { subjectId: $id }) { unminimizedComment { isMinimized } }
+      }`,
+    );
+  }
+
+  /** Folds it away for good: what is next written with this key is another comment. */
+  async retire(key: string): Promise<void> {
+    await this.minimise(key);
+    const [{ rest }, own] = await Promise.all([this.#octokit(), this.#list()]);
+    for (const one of own.filter(({ body }) => body.includes(markOf(key)))) {
+      const body = one.body.replace(markOf(key), markOf(`past-${key}`));
+      await rest.issues.updateComment({ ...placeOf(this.#pullRequest.repository), comment_id: one.id, body });
+      one.body = body;
     }
   }
 
   /** They may have changed: somebody has deleted one. */
   forget(): void {
     this.#listed = undefined;
+  }
+
+  async #mutate(key: string, mutation: string): Promise<void> {
+    const [octokit, own] = await Promise.all([this.#octokit(), this.#list()]);
+    for (const { nodeId } of own.filter(({ body }) => body.includes(markOf(key)))) {
+      try {
+        await octokit.graphql(mutation, { id: nodeId });
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "GraphqlResponseError") throw error;
+      }
+    }
   }
 
   #octokit() {

@@ -14,6 +14,7 @@ export class SweepDisplay {
   readonly #check: SweepCheck;
   readonly #comments: OwnComments;
   readonly #sweepId: string;
+  #isOpen = false;
 
   constructor(app: GithubApp, sweep: SweepOnPullRequest) {
     this.#app = app;
@@ -26,7 +27,11 @@ export class SweepDisplay {
   async showProgress(text: string): Promise<void> {
     const refusals = await this.#sayAll(
       () => this.#check.put({ title: "Under way", summary: text }),
-      () => this.#comments.put(`status:${this.#sweepId}`, text),
+      async () => {
+        if (!this.#isOpen) await this.#openComments();
+        this.#isOpen = true;
+        await this.#comments.put(`status:${this.#sweepId}`, text);
+      },
     );
     if (refusals.length === 0) return;
     this.#check.forget();
@@ -43,6 +48,12 @@ export class SweepDisplay {
       },
     );
     if (another !== undefined) throw refusal;
+  }
+
+  /** Of a sweep that was resumed after its verdict: that is old now, and it is measured again. */
+  async #openComments(): Promise<void> {
+    await this.#comments.unfold(`status:${this.#sweepId}`);
+    await this.#comments.retire(`final:${this.#sweepId}`);
   }
 
   /** @returns What GitHub refused. */

@@ -179,6 +179,23 @@ describe("where GitHub refuses", () => {
   });
 });
 
+test("a sweep that is resumed is shown as under way again, and its next verdict is another comment and check", async () => {
+  const display = () => new SweepDisplay(openAppAt(github), sweep());
+  await clock.run(display().showProgress("0 of 4 runs"));
+  await conclude();
+  await clock.run(display().showProgress("1 of 4 runs"));
+  expect(github.ours("status")).toMatchObject([{ isMinimised: false, body: expect.stringContaining("1 of 4") }]);
+  expect(github.ours("past-final")).toMatchObject([{ isMinimised: true }]);
+  expect(github.checks).toMatchObject([{ conclusion: "cancelled" }, { status: "in_progress", conclusion: null }]);
+
+  await clock.run(display().showProgress("2 of 4 runs")); // by another worker
+  await conclude();
+  await conclude();
+  expect(github.ours("status")).toMatchObject([{ isMinimised: true }]);
+  expect(github.ours("final")).toMatchObject([{ isMinimised: false }]);
+  expect(github.checks).toMatchObject([{ conclusion: "cancelled" }, { conclusion: "cancelled" }]);
+});
+
 test("a commit that is not there is named", async () => {
   const { repository } = github;
   expect(await clock.run(failureOf(activities().fetchSource({ repository, sha: HEAD })))).toMatchObject({

@@ -395,11 +395,13 @@ export class GithubDouble {
   }
 
   #graphql({ query, variables }: GraphqlRequest): Answer {
-    if (!query.includes("minimizeComment"))
-      return this.#complain("the double knows one mutation only: minimizeComment");
+    const [, mutation] = /\b((?:un)?minimizeComment)\(/.exec(query) ?? [];
+    if (mutation === undefined)
+      return this.#complain("the double knows two mutations: minimizeComment and its reverse");
+    const isMinimized = mutation === "minimizeComment";
     const comment = this.comments.find(({ id }) => `comment-${id}` === variables["id"]);
-    if (comment) comment.isMinimised = true;
-    return ok({ data: { minimizeComment: { minimizedComment: { isMinimized: true } } } });
+    if (comment) comment.isMinimised = isMinimized;
+    return ok({ data: { [mutation]: { [mutation.replace("Comment", "dComment")]: { isMinimized } } } });
   }
 
   #page(items: readonly unknown[], query: URLSearchParams): Answer {

@@ -58,7 +58,7 @@ export const VM_ENV = {
   mac: "MESHBENCH_MAC",
   /** For /etc/hosts: `198.18.4.2=node-1,198.18.4.3=node-2`. */
   hosts: "MESHBENCH_HOSTS",
-  /** Resolvers, separated by commas. Absent: none is asked. */
+  /** Resolvers, separated by commas. Absent: those that DHCP names, if any, are asked. */
   dns: "MESHBENCH_DNS",
   /** `1`: they are asked before /etc/hosts is looked at, which answers where they are silent. */
   dnsFirst: "MESHBENCH_DNS_FIRST",

@@ -30,17 +30,18 @@ const orderShape = z.strictObject({
   specText: z.string().optional(),
 });
 
-/** Linux hands a process no string above 128 KiB: the job could not even begin. */
+/** Linux hands no process a string above 128 KiB: with one the job could not even begin. */
 export const ORDER_LARGEST_BYTES = 100 * 1024;
 
-/** @throws {InputError} Where it is too large to be handed on. */
+/** @throws {InputError} Where the spec is too large to be handed on. */
 export function writeOrder(order: CommentOrder): string {
   const text = JSON.stringify(order);
   const bytes = Buffer.byteLength(text);
   if (bytes <= ORDER_LARGEST_BYTES) return text;
-  const rule = `an order of at most ${ORDER_LARGEST_BYTES} bytes can be handed on, this one has ${bytes}`;
-  const hint = "shorten the spec, or run it on the bench: meshbench run SPEC";
-  throw new InputError([{ field: "spec", value: order.command.verb === "run" ? order.command.spec : "", rule, hint }]);
+  const rule = `bytes of JSON; the bench can be handed at most ${ORDER_LARGEST_BYTES}`;
+  throw new InputError([
+    { field: "spec", value: bytes, rule, hint: "a shorter spec: what is equal in all points once" },
+  ]);
 }
 
 /**

@@ -7,17 +7,16 @@ import { appendFile } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { Octokit, RequestError } from "octokit";
 import { readCommentEvent } from "#cli/github/comment-event";
-import type { CommentOrder } from "#cli/github/comment-order";
+import { loadArmedPlan } from "#cli/github/armed-plan";
+import { ORDER_LARGEST_BYTES, writeOrder, type CommentOrder } from "#cli/github/comment-order";
+import { refusalText } from "#cli/github/refusal-text";
 import { note } from "#cli/output";
 import { PRESETS } from "#cli/presets";
-import { loadPlan } from "#cli/spec-file";
 import { ignoredBecause, judgeComment, type CommentEvent, type GateVerdict } from "#model/comment-gate";
 import { InputError } from "#model/errors";
 import { markOf, placeOf } from "#model/pull-request";
 import { DEFAULT_LIMITS } from "#model/spec-schema";
 import { answerComment } from "#report/pull-request";
-
-const SPEC_LARGEST_BYTES = 2 ** 20;
 
 /** @throws {InputError} Where it runs outside a job of GitHub's. */
 export async function gateComment(env: NodeJS.ProcessEnv = process.env): Promise<void> {
@@ -38,13 +37,14 @@ export async function gateComment(env: NodeJS.ProcessEnv = process.env): Promise
       return conclude(env, "refuse", verdict.why);
     case "go":
       await react(octokit, event, "eyes");
-      return conclude(env, "go", `${verdict.order.command.verb} for ${verdict.order.request.author}`, verdict.order);
+      return conclude(env, "go", verdict.why, verdict.order);
   }
 }
 
 type OrderedVerdict =
   | Exclude<GateVerdict, { verdict: "go" }>
-  | { readonly verdict: "go"; readonly order: CommentOrder };
+  /** As `writeOrder` has it. */
+  | { readonly verdict: "go"; readonly why: string; readonly order: string };
 
 async function judge(octokit: Octokit, event: CommentEvent): Promise<GateVerdict> {
   const { repository, number, author } = event;
@@ -74,15 +74,25 @@ async function readPermission(octokit: Octokit, place: ReturnType<typeof placeOf
 async function withSpec(octokit: Octokit, verdict: GateVerdict): Promise<OrderedVerdict> {
   if (verdict.verdict !== "go") return verdict;
   const { request, command } = verdict;
-  if (command.verb !== "run" && command.verb !== "plan") return { verdict: "go", order: { request, command } };
   try {
-    const specText = await readSpec(octokit, request, command.spec);
-    await loadPlan({ ...command, text: specText, limits: DEFAULT_LIMITS });
-    return { verdict: "go", order: { request, command, ...(specText !== undefined && { specText }) } };
+    const order = writeOrder({ request, command, ...(await readCheckedSpec(octokit, request, command)) });
+    return { verdict: "go", why: `${command.verb} for ${request.author}`, order };
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return { verdict: "refuse", why: error.message.replaceAll("--set ", "") };
+    const why = refusalText(error);
+    if (why === undefined) throw error;
+    return { verdict: "refuse", why };
   }
+}
+
+async function readCheckedSpec(
+  octokit: Octokit,
+  request: CommentOrder["request"],
+  command: CommentOrder["command"],
+): Promise<Pick<CommentOrder, "specText">> {
+  if (command.verb !== "run" && command.verb !== "plan") return {};
+  const specText = await readSpec(octokit, request, command.spec);
+  await loadArmedPlan(command, specText, DEFAULT_LIMITS);
+  return specText === undefined ? {} : { specText };
 }
 
 /** @returns `undefined` for a preset, which comes with Meshbench. */
@@ -90,8 +100,10 @@ async function readSpec(octokit: Octokit, { pullRequest, headSha }: CommentOrder
   if (PRESETS.some((preset) => preset === path)) return undefined;
   try {
     const { data } = await octokit.rest.repos.getContent({ ...placeOf(pullRequest.repository), path, ref: headSha });
-    if (!("content" in data) || data.type !== "file" || data.size > SPEC_LARGEST_BYTES) {
-      throw new InputError([{ field: "spec", value: path, rule: "is no file of 1 MiB at most" }]);
+    if (!("content" in data) || data.type !== "file" || data.size > ORDER_LARGEST_BYTES) {
+      throw new InputError([
+        { field: "spec", value: path, rule: `is no file of at most ${ORDER_LARGEST_BYTES} bytes` },
+      ]);
     }
     return Buffer.from(data.content, "base64").toString("utf8");
   } catch (error) {
@@ -101,9 +113,15 @@ async function readSpec(octokit: Octokit, { pullRequest, headSha }: CommentOrder
   }
 }
 
+/** One that cannot be given is no failure: the comment was deleted, or the conversation is locked. */
 async function react(octokit: Octokit, event: CommentEvent, content: "eyes" | "confused"): Promise<void> {
   const place = { ...placeOf(event.repository), comment_id: event.commentId };
-  await octokit.rest.reactions.createForIssueComment({ ...place, content });
+  try {
+    await octokit.rest.reactions.createForIssueComment({ ...place, content });
+  } catch (error) {
+    if (!(error instanceof RequestError) || error.status >= 500) throw error;
+    note(`no reaction: ${error.message}`);
+  }
 }
 
 /** The job may be run again: its answer is there once. Jobs of one comment wait for each other. */
@@ -117,10 +135,9 @@ async function answerOnce(octokit: Octokit, { repository, number, commentId, aut
 }
 
 /** For the jobs after this one. A delimiter that nobody can foresee keeps any text a value. */
-async function conclude(env: NodeJS.ProcessEnv, verdict: string, why: string, order?: CommentOrder): Promise<void> {
+async function conclude(env: NodeJS.ProcessEnv, verdict: string, why: string, order = ""): Promise<void> {
   note(`${verdict}: ${why}`);
-  const outputs = { verdict, order: order === undefined ? "" : JSON.stringify(order) };
-  const lines = Object.entries(outputs).map(([name, value]) => {
+  const lines = Object.entries({ verdict, order }).map(([name, value]) => {
     const delimiter = randomUUID();
     return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
   });

@@ -3,20 +3,25 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readOrder } from "#cli/github/comment-order";
 import { gateComment } from "#cli/github/gate";
 import { GithubDouble, JOB_TOKEN } from "#test/support/github/github-double";
+import { OutageClock } from "#test/support/github/github-outage";
 import { TempDir } from "#test/support/temp-dir";
 
 const [HEAD, BASE] = ["a", "b"].map((digit) => digit.repeat(40)) as [string, string];
 let github: GithubDouble;
 let dir: TempDir;
+/** So that the second between two writes takes none. */
+let clock: OutageClock;
 
 beforeEach(async () => {
   github = await GithubDouble.start();
+  clock = new OutageClock();
   dir = new TempDir();
   github.pulls.set(7, { number: 7, headSha: HEAD, baseSha: BASE, mergeBaseSha: BASE });
   github.permissions.set("ada", "write").set("bob", "read");
 });
 
 afterEach(async () => {
+  clock[Symbol.dispose]();
   dir[Symbol.dispose]();
   await github.stop();
 });
@@ -25,16 +30,20 @@ afterEach(async () => {
 async function gate(event: object): Promise<{ verdict: string; order: string }> {
   writeFileSync(dir.join("event.json"), JSON.stringify(event));
   writeFileSync(dir.join("output"), "");
-  await gateComment({
+  const env = {
     GITHUB_EVENT_PATH: dir.join("event.json"),
     GITHUB_OUTPUT: dir.join("output"),
     GITHUB_TOKEN: JOB_TOKEN,
     GITHUB_API_URL: github.url,
-  });
+  };
+  await clock.run(gateComment(env));
   const output = readFileSync(dir.join("output"), "utf8");
   const valueOf = (name: string) => new RegExp(`^${name}<<(\\S+)\\n([^]*?)\\n\\1$`, "m").exec(output)?.[2] ?? "";
   return { verdict: valueOf("verdict"), order: valueOf("order") };
 }
+
+const specText = (environment: string): string =>
+  `version: 1\nname: mine\nenvironments: { ${environment}: { provider: docker, cpus: 1, memory: 512MiB } }\nmatrix: { nodes: [2] }\nrate: 600\nduration: 30s\nseed: 1\n`;
 
 describe("the gate's job", () => {
   test("hands the bench an order with the head pinned, and shows at once that it has seen the comment", async () => {
@@ -75,9 +84,7 @@ describe("the gate's job", () => {
   });
 
   test("reads a spec of the repository at the pinned commit, not at the branch", async () => {
-    const text =
-      "version: 1\nname: mine\nenvironments: { c: { provider: docker, cpus: 1, memory: 512MiB } }\nmatrix: { nodes: [2] }\nrate: 600\nduration: 30s\nseed: 1\n";
-    github.files.set(`${HEAD}:bench/mine.yaml`, text.replace("{ c:", "{ con:"));
+    github.files.set(`${HEAD}:bench/mine.yaml`, specText("con"));
     const { order, verdict } = await gate(github.comment(7, "ada", "/bench run bench/mine.yaml"));
     expect(verdict).toBe("go");
     expect(readOrder(order).specText).toContain("name: mine");
@@ -94,6 +101,35 @@ describe("the gate's job", () => {
   test("names the presets where the spec is neither one nor a file", async () => {
     await gate(github.comment(7, "ada", "/bench run bench/none.yaml"));
     expect(github.ours("refusal")[0]?.body).toMatch(/neither a preset nor a file.*presets: quick/s);
+  });
+
+  test("says so where a spec is right, but not once head and base are measured", async () => {
+    github.files.set(`${HEAD}:bench/mine.yaml`, specText("e".repeat(28)));
+    await gate(github.comment(7, "ada", "/bench run bench/mine.yaml"));
+    expect(github.ours("refusal")[0]?.body).toMatch(/at most 27 characters where commits are compared/);
+  });
+
+  test("counts the runs of head and base", async () => {
+    const many = "/bench run quick nodes=2 repetitions=200";
+    await gate(github.comment(7, "ada", many));
+    expect(github.ours("refusal")[0]?.body).toMatch(/matrix: got "400 runs of each commit"; 800 runs > 500/);
+    expect((await gate(github.comment(7, "ada", `${many} vs=none`))).verdict).toBe("go");
+  });
+
+  test.each([
+    ["as a file", 110_000, "#"],
+    ["in JSON", 60_000, '"'],
+  ])("refuses a spec that is too large %s for the environment of the bench's job", async (_, characters, filler) => {
+    const comment = `# ${filler.repeat(characters)}\n`;
+    github.files.set(`${HEAD}:bench/mine.yaml`, comment + specText("con"));
+    const { verdict, order } = await gate(github.comment(7, "ada", "/bench run bench/mine.yaml"));
+    expect([verdict, order]).toEqual(["refuse", ""]);
+    expect(github.ours("refusal")[0]?.body).toMatch(/at most 102400/);
+  });
+
+  test.each([403, 404])("goes on where its reaction is answered %d", async (status) => {
+    github.disturb = (_method, path) => (path.endsWith("/reactions") ? { status } : undefined);
+    expect((await gate(github.comment(7, "ada", "/bench run quick"))).verdict).toBe("go");
   });
 
   test("shows hostile text as text", async () => {

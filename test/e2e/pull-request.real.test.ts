@@ -133,7 +133,7 @@ describe("a comment under a pull request", () => {
 
   test("is answered: plan, status, queue and help", async () => {
     const expected = {
-      plan: /1 run/,
+      plan: /2 runs/,
       status: /CANCELLED|VALID/,
       queue: /free|no host|measur/i,
       help: /\/bench run SPEC/,

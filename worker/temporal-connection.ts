@@ -67,6 +67,16 @@ export function loadTemporalConfiguration(): ReturnType<typeof loadClientConnect
   );
 }
 
+/** Whether somebody said where the server is; what cannot be read may have said so. */
+export function isTemporalConfigured(): boolean {
+  try {
+    return loadTemporalConfiguration().connectionOptions.address !== undefined;
+  } catch (error) {
+    if (error instanceof UnavailableError) return true;
+    throw error;
+  }
+}
+
 function parseConfiguration(): ReturnType<typeof loadClientConnectConfig> {
   try {
     return loadClientConnectConfig();

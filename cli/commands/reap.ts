@@ -8,14 +8,21 @@ import type { reapHere as ReapHere } from "#worker/wiring";
 type Reaping = Awaited<ReturnType<typeof ReapHere>>;
 type Leftover = Reaping["hosts"][number]["kept"][number];
 
+interface ReapFlags {
+  readonly dryRun?: boolean;
+  readonly historyLost?: boolean;
+  readonly json?: boolean;
+}
+
 export function reapCommand(): Command {
   return new Command("reap")
     .description("remove what ended runs left; without Temporal's answer only what is past its deadline")
     .option("--dry-run", "only say what would be removed, and what stays for which reason")
+    .option("--history-lost", "Temporal's histories will not come back: runs without a row are recorded as FAILED")
     .option("--json", "print JSON")
-    .action(async ({ dryRun: isDryRun = false, json = false }: { dryRun?: boolean; json?: boolean }) => {
+    .action(async ({ dryRun: isDryRun = false, historyLost, json = false }: ReapFlags) => {
       const { reapHere } = await import("#worker/wiring");
-      const reaping = await reapHere({ isDryRun });
+      const reaping = await reapHere({ isDryRun, ...(historyLost && { isHistoryLost: true }) });
       if (!reaping.temporalAnswers) note("Temporal does not answer: only what is past its deadline goes");
       printData(json, toJson(reaping, isDryRun), describe(reaping, isDryRun));
       for (const { host, failures } of reaping.hosts) for (const line of failures) note(`error: host ${host}: ${line}`);

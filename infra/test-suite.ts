@@ -22,7 +22,7 @@ import { bringUp } from "#infra/up";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const VITEST = join(CHECKOUT, "node_modules", "vitest", "vitest.mjs");
-const PROJECTS = ["fast", "real"];
+const PROJECTS = ["fast", "real", "alone"];
 const CLOSING_LINE = join(CHECKOUT, "test", "support", "closing-line-reporter.ts");
 
 /** From then on vitest's reporter says how many tests there were. */

@@ -5,13 +5,14 @@ import type { EsxiConnection } from "#activities/providers/esxi-connection";
 import { IMAGE_KEY } from "#activities/providers/esxi-labels";
 import { findPlace } from "#activities/providers/esxi-place";
 import type { Place, PlaceNames } from "#activities/providers/esxi-place";
+import { looksSimulated } from "#activities/providers/esxi-simulator";
 import { readTemplate, templateNameOf } from "#activities/providers/esxi-template";
 import type { DiskSource, Template } from "#activities/providers/esxi-template";
 import type { About, Govc, HostInfo, License, VmInfo } from "#govc-wrapper";
 import { BenchError } from "#model/errors";
 import { PROTOCOL_VERSION } from "#model/node-protocol";
 import type { PreparedEnvironment } from "#model/run";
-import type { Environment, Isolation } from "#model/spec";
+import type { Environment } from "#model/spec";
 
 /** Of the licence that comes with a free ESXi: its API is for looking only. */
 const FREE_EDITION = /^esx\.?basic/i;
@@ -48,7 +49,7 @@ export async function prepareEsxiEnvironment(
     return {
       ...environment,
       imageDigest: image.digest,
-      isolation: isolationOf(about, vms),
+      isolation: looksSimulated({ about, hosts, vms }) ? "simulated" : "esxi",
       facts: sortByName({ ...hostFacts(about, hosts), ...placeFacts(place, isVcenter), ...image.facts }),
     };
   });
@@ -137,12 +138,6 @@ function requireTemplate(vms: readonly VmInfo[], name: string, { image }: Enviro
     throw new BenchError("image", `image ${image} is missing: template ${name} of host ${host} is ${digest}`, { host });
   }
   return { digest, template, facts: { image: digest, template: name } };
-}
-
-/** A simulator says that it is one, by its product or on each of its VMs. No hypervisor is there to draw conclusions about. */
-function isolationOf({ fullName }: About, vms: readonly VmInfo[]): Isolation {
-  const isSimulated = /simulator|vcsim/i.test(fullName) || vms.some(({ extraConfig }) => "govcsim" in extraConfig);
-  return isSimulated ? "simulated" : "esxi";
 }
 
 function hostFacts(about: About, hosts: readonly HostInfo[]): Record<string, string> {

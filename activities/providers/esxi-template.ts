@@ -7,6 +7,7 @@ import { ChangedMeanwhileError, isGovcError } from "#activities/providers/esxi-c
 import type { EsxiConnection } from "#activities/providers/esxi-connection";
 import { IMAGE_KEY } from "#activities/providers/esxi-labels";
 import type { Place } from "#activities/providers/esxi-place";
+import { isSimulatedVm } from "#activities/providers/esxi-simulator";
 import type { Govc, VmInfo, VmRef } from "#govc-wrapper";
 import { digestOf } from "#activities/image/node-image";
 import { BenchError } from "#model/errors";
@@ -25,6 +26,7 @@ export interface Template {
   readonly imageDigest: string;
   /** On a vCenter, of the snapshot to clone from. */
   readonly snapshot: string | undefined;
+  readonly isSimulated: boolean;
 }
 
 /** With what VMs hang on. */
@@ -62,7 +64,7 @@ export function readTemplate(
   if (vm.powerState !== "poweredOff") throw refuse(`is ${vm.powerState}; its disk must not change any more`);
   const snapshot = vm.snapshots.includes(SNAPSHOT) ? SNAPSHOT : vm.snapshots.at(-1);
   if (isVcenter && snapshot === undefined) throw refuse("has no snapshot to link clones to; make one");
-  return { ref: vm.ref, name, imageDigest: imageDigestOf(vm), snapshot };
+  return { ref: vm.ref, name, imageDigest: imageDigestOf(vm), snapshot, isSimulated: isSimulatedVm(vm) };
 }
 
 /** One that was made by hand is known by which VM it is. */

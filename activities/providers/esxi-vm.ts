@@ -9,6 +9,7 @@ import type { EsxiConnection } from "#activities/providers/esxi-connection";
 import { ADDRESS_KEY, toAnnotation, vmNameOf, vmsOfNode } from "#activities/providers/esxi-labels";
 import type { Place } from "#activities/providers/esxi-place";
 import { destroyVm } from "#activities/providers/esxi-removal";
+import { isSimulatedVm, refuseUnnoticedSimulator } from "#activities/providers/esxi-simulator";
 import type { ReadyTemplate } from "#activities/providers/esxi-template";
 import { labelsOf } from "#activities/providers/labels";
 import type { NodeSpec } from "#activities/providers/provider";
@@ -42,7 +43,7 @@ export const hostnameOf = (vmName: string): string => vmName.slice(-HOSTNAME_MOS
  * The node's VM, switched on: the existing one, in whatever state it is, or a new one. One that was up once is never
  * started again, since a main loop is never continued.
  * @returns Also when it was switched on by this call, of `performance.now()`.
- * @throws {BenchError} `name taken`, `capacity`, `esxi unavailable` …
+ * @throws {BenchError} `name taken`, `capacity`, `esxi unavailable`, `esxi refused` …
  */
 export async function ensureVm(
   connection: EsxiConnection,
@@ -63,6 +64,7 @@ export async function ensureVm(
         );
         continue;
       }
+      refuseUnnoticedSimulator(run, isSimulatedVm(vm));
       if (ADDRESS_KEY in vm.extraConfig || vm.powerState !== "poweredOff") return { vm, startedMs: undefined };
       const startedMs = await wanted.slots(() => connection.make(signal, () => startVm(govc, vm, wanted)));
       return { vm, startedMs };

@@ -12,6 +12,7 @@ import { EsxiLease } from "#activities/providers/esxi-lease";
 import { findPlace } from "#activities/providers/esxi-place";
 import type { Place, PlaceNames } from "#activities/providers/esxi-place";
 import { removeRun } from "#activities/providers/esxi-removal";
+import { refuseUnnoticedSimulator } from "#activities/providers/esxi-simulator";
 import { ensureTemplate, findTemplateDisk, readTemplate } from "#activities/providers/esxi-template";
 import type { DiskSource, ReadyTemplate, Template } from "#activities/providers/esxi-template";
 import { ensureVm, hostnameOf } from "#activities/providers/esxi-vm";
@@ -85,7 +86,8 @@ export class EsxiProvider implements NodeProvider {
     }
     await this.#requireMemory(nodes * memoryMib, signal);
     this.#templates.delete(run.environment.imageDigest); // it may have gone since the last run
-    await this.#templateOf(run, signal);
+    const { isSimulated } = await this.#templateOf(run, signal);
+    refuseUnnoticedSimulator(run, isSimulated);
   }
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {

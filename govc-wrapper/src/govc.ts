@@ -22,6 +22,8 @@ export interface About {
   /** `HostAgent`: a standalone ESXi. */
   readonly apiType: "HostAgent" | "VirtualCenter";
   readonly apiVersion: string;
+  /** Such as `vmnix-x86`. */
+  readonly osType: string | undefined;
   /** Of a vCenter. */
   readonly instanceUuid: string | undefined;
 }
@@ -47,6 +49,7 @@ const ABOUT = z.object({
     build: z.string(),
     apiType: z.enum(["HostAgent", "VirtualCenter"]),
     apiVersion: z.string(),
+    osType: maybe(z.string()),
     instanceUuid: maybe(z.string()),
   }),
 });

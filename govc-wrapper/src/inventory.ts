@@ -21,6 +21,8 @@ export interface Named<Reference extends Ref = Ref> {
 export interface HostInfo extends Named<HostRef> {
   /** Such as `6.5.0`. */
   readonly version: string;
+  /** Of the hardware. */
+  readonly vendor: string | undefined;
   readonly cpuModel: string;
   /** Of the hardware: hyperthreads count. */
   readonly cpuThreads: number;
@@ -35,7 +37,12 @@ const HOST = z.object({
   ref: z.templateLiteral(["HostSystem:", z.string()]),
   name: z.string(),
   parent: maybe(refTo<ObjectType>()),
-  "summary.hardware": z.object({ cpuModel: z.string(), numCpuThreads: z.number(), memorySize: z.number() }),
+  "summary.hardware": z.object({
+    vendor: maybe(z.string()),
+    cpuModel: z.string(),
+    numCpuThreads: z.number(),
+    memorySize: z.number(),
+  }),
   "summary.quickStats": maybe(z.object({ overallMemoryUsage: maybe(z.number()) })),
   "summary.config.product.version": z.string(),
   "runtime.inMaintenanceMode": z.boolean(),
@@ -59,6 +66,7 @@ export class InventoryCalls {
         name: decodeName(host.name),
         parent: host.parent,
         version: host["summary.config.product.version"],
+        vendor: hardware.vendor,
         cpuModel: hardware.cpuModel,
         cpuThreads: hardware.numCpuThreads,
         memoryMib: Math.floor(hardware.memorySize / 1024 ** 2),

@@ -33,6 +33,7 @@ describe.for(VERSIONS)("govc %s", (version) => {
       build: "5973321",
       apiType: "VirtualCenter",
       apiVersion: "6.5",
+      osType: "linux-amd64",
       instanceUuid: "f48d4693-f239-5efb-8538-15b72bb912be",
     });
     expect(await govc.licenses()).toEqual([{ name: "Evaluation Mode", edition: "eval" }]);

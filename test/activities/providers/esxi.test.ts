@@ -42,6 +42,46 @@ test("a host that had no answer for a moment is asked again, whatever it was ask
   await provider.close();
 });
 
+describe("a simulator", () => {
+  const isolationOf = async (options: ConstructorParameters<typeof FakeEsxi>[0] & object) => {
+    using host = new FakeEsxi({ ...options, vms: { "VirtualMachine:2": TEMPLATE, ...options.vms } });
+    const provider = host.open({ template: "golden" });
+    const { isolation } = await provider.prepareEnvironment(ENVIRONMENT);
+    await provider.close();
+    return isolation;
+  };
+
+  test("is known by what it says of itself, before it has any VM", async () => {
+    expect(await isolationOf({})).toBe("esxi");
+    for (const about of [{ fullName: "VMware ESXi 6.5.0 (govmomi simulator)" }, { osType: "darwin-arm64" }]) {
+      expect(await isolationOf({ about })).toBe("simulated");
+    }
+    const hardware = { vendor: "VMware, Inc. (govmomi simulator)", cpuModel: "", numCpuThreads: 2, memorySize: 4e9 };
+    expect(await isolationOf({ hosts: { "HostSystem:h1": { "summary.hardware": hardware } } })).toBe("simulated");
+  });
+
+  test("that is known by its first VM only has none of a run that was planned for a real host", async () => {
+    const simulated = { "config.extraConfig": [{ key: "govcsim", value: "TRUE" }] };
+    const refused = { kind: "esxi refused", message: expect.stringContaining("a simulator") as string };
+    using host = new FakeEsxi({
+      vms: { "VirtualMachine:1": VM, "VirtualMachine:2": TEMPLATE },
+      answers: { "device.info": DISKS },
+    });
+    const provider = host.open({ template: "golden" });
+    const run = sampleRun({ environment: await provider.prepareEnvironment(ENVIRONMENT) });
+    await provider.ensureRun(run, DEADLINE_AT, signal);
+    const labels = extraConfigOf({ ...LABELS, govcsim: "TRUE" });
+    host.has("VirtualMachine", {
+      "VirtualMachine:1": { ...VM, ...labels, "runtime.powerState": "poweredOff" },
+      "VirtualMachine:2": { ...TEMPLATE, ...simulated, "runtime.powerState": "poweredOff" },
+    });
+    await expect(provider.ensureNode(run, nodeSpecs(run)[0]!, signal)).rejects.toMatchObject(refused);
+    expect(host.govc.commands()).not.toContain("vm.power");
+    await expect(provider.ensureRun(run, DEADLINE_AT, signal)).rejects.toMatchObject(refused);
+    await provider.close();
+  });
+});
+
 describe("a VM is told", () => {
   /** What it has in guestinfo when it is switched on. */
   async function configOf(point: Partial<RunSpec["point"]>): Promise<string[]> {

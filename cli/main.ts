@@ -25,9 +25,8 @@ import { statusCommand } from "#cli/commands/status";
 import { upCommand } from "#cli/commands/up";
 import { watchCommand } from "#cli/commands/watch";
 import { workerCommand } from "#cli/commands/worker";
-import { note } from "#cli/output";
-import { maskSecrets } from "#model/mask-secrets";
-import { BenchError, EXIT, InputError, UnavailableError } from "#model/errors";
+import { explainFailure } from "#cli/explain-failure";
+import { EXIT } from "#model/errors";
 import packageJson from "#package.json" with { type: "json" };
 
 // Should Node be told to write one when it crashes: the environment may hold credentials.
@@ -80,31 +79,12 @@ await program
   .exitOverride()
   .parseAsync()
   .catch((error: unknown) => {
-    process.exitCode = explainFailure(error);
+    process.exitCode =
+      error instanceof CommanderError ? (error.exitCode === 0 ? EXIT.ok : EXIT.usage) : explainFailure(error);
   });
 
 /** Usage errors come out as errors, of sub-commands too, so that one place decides about exit codes. */
 function throwOnExit(command: Command): Command {
   command.commands.forEach(throwOnExit);
   return command.copyInheritedSettings(program).exitOverride();
-}
-
-/** Says what went wrong, and answers the exit code for it. Only a bug shows a stack. */
-function explainFailure(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof InputError) {
-    note(error.message);
-    return EXIT.usage;
-  }
-  if (error instanceof UnavailableError) {
-    note(`error: ${error.message}; ${error.hint}`);
-    return EXIT.unavailable;
-  }
-  if (error instanceof BenchError) {
-    note(`error: ${error.reason}`);
-    return EXIT.error;
-  }
-  note(`This is a bug in Meshbench, please report it with the lines below.`);
-  note(maskSecrets(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-  return EXIT.error;
 }

@@ -15,6 +15,7 @@ import { unpackPlan } from "#model/packed-plan";
 import type { PackedPlan } from "#model/packed-plan";
 import type { PlannedRun } from "#model/plan";
 import type { SweepDocument } from "#model/result-row";
+import type { SweepRecord } from "#model/run";
 import { pastAttemptOf } from "#model/run-row";
 import { planOf } from "#model/sweep-pin";
 import type { SweepPin } from "#model/sweep-pin";
@@ -70,7 +71,7 @@ interface ResumeRequest {
 async function resumeOnce(client: Client, request: ResumeRequest): Promise<void> {
   const { sweepId, found, only } = request;
   const state = await readSweepState(client, sweepId);
-  if (state === "open") return unpause(client, sweepId, only);
+  if (state === "open") return unpause(client, request);
   if (found) return takeUpAgain(client, found, only);
   if (state === "unknown") throw noSuchSweep(sweepId);
   throw new UnavailableError(
@@ -79,11 +80,12 @@ async function resumeOnce(client: Client, request: ResumeRequest): Promise<void>
   );
 }
 
-async function unpause(client: Client, sweepId: string, only: ResumeRequest["only"]): Promise<void> {
+async function unpause(client: Client, { sweepId, found, only }: ResumeRequest): Promise<void> {
   if (only !== undefined) {
     const hint = `wait until it has ended, or end it: meshbench cancel ${sweepId}`;
     throw new InputError([{ field: "--only", value: only.join(","), rule: "the sweep is under way", hint }]);
   }
+  if (found) requireOurProtocol(found, `end it: meshbench cancel ${sweepId}`);
   const { runsLeft, wasPaused } = await unpauseSweep(client, sweepId);
   note(wasPaused ? `${sweepId} goes on: ${runsLeft} runs left` : `${sweepId} is under way already, and not paused`);
 }
@@ -105,24 +107,33 @@ async function takeUpAgain(client: Client, found: SweepRows, only: ResumeRequest
  * What the sweep was begun with.
  * @throws {InputError} Where that is not what is stored now, or this Meshbench could not go on with it.
  */
-function readPinned({ sweep }: SweepRows): { pin: SweepPin; plan: PackedPlan } {
-  const { sweepId, pinJson } = sweep;
-  const refuse = (rule: string): InputError => {
-    const hint = "what it measured stays; measure the rest anew: meshbench run SPEC";
-    return new InputError([{ field: "ID", value: sweepId, rule, hint }]);
-  };
-  if (pinJson === undefined) throw refuse("it was begun by a version that pinned no plan");
-  const pin = JSON.parse(pinJson) as SweepPin;
-  if (pin.protocol !== PROTOCOL_VERSION) {
-    throw refuse(`its node image speaks protocol ${pin.protocol}, this Meshbench ${PROTOCOL_VERSION}`);
-  }
+function readPinned(found: SweepRows): { pin: SweepPin; plan: PackedPlan } {
+  const { sweep } = found;
+  const pin = pinIn(sweep);
+  if (pin === undefined) throw refusal(sweep, "it was begun by a version that pinned no plan");
+  requireOurProtocol(found);
   const plan = planOf(sweep, pin);
   const hash = configHashOf(plan);
   const isSealed = pin.configHash !== "";
   if (isSealed && hash !== pin.configHash) {
-    throw refuse(`its stored plan has config hash ${hash}, it began with ${pin.configHash}`);
+    throw refusal(sweep, `its stored plan has config hash ${hash}, it began with ${pin.configHash}`);
   }
   return { pin, plan };
+}
+
+/** @throws {InputError} Where each run would fail, since its nodes speak otherwise than this Meshbench. */
+function requireOurProtocol({ sweep }: SweepRows, hint?: string): void {
+  const protocol = pinIn(sweep)?.protocol ?? PROTOCOL_VERSION;
+  if (protocol === PROTOCOL_VERSION) return;
+  throw refusal(sweep, `its node image speaks protocol ${protocol}, this Meshbench ${PROTOCOL_VERSION}`, hint);
+}
+
+const pinIn = ({ pinJson }: SweepRecord): SweepPin | undefined =>
+  pinJson === undefined ? undefined : (JSON.parse(pinJson) as SweepPin);
+
+function refusal({ sweepId }: SweepRecord, rule: string, hint?: string): InputError {
+  const anew = "what it measured stays; measure the rest anew: meshbench run SPEC";
+  return new InputError([{ field: "ID", value: sweepId, rule, hint: hint === undefined ? anew : `${hint}; ${anew}` }]);
 }
 
 /** @throws {InputError} Where there is nothing to measure, with what can be done instead. */

@@ -8,10 +8,12 @@ import { openSqliteStore } from "#activities/results/sqlite-store";
 import type { ResultsStore } from "#activities/results/results-store";
 import { parseComment, type RunCommand } from "#model/comment-command";
 import { sweepWorkflowId, WORKFLOW_QUEUE } from "#model/ids";
+import { PROTOCOL_VERSION } from "#model/node-protocol";
 import { packPlan } from "#model/packed-plan";
 import type { Plan } from "#model/plan";
 import { armsOf, commentWorkflowId, reportWorkflowId } from "#model/pull-request";
 import type { SweepDocument } from "#model/result-row";
+import { sealPin } from "#model/sweep-pin";
 import type { SweepPin } from "#model/sweep-pin";
 import { runMeshbench } from "#test/support/meshbench-command";
 import { sampleEnvironment, samplePlan } from "#test/support/sample-plan";
@@ -96,6 +98,13 @@ test.concurrent("a paused sweep says so everywhere, and goes on when it is resum
   expect([again.exitCode, again.stderr]).toEqual([0, expect.stringContaining("is paused already; 2 runs left")]);
   expect(JSON.parse(status.stdout)).toMatchObject({ status: "PAUSED" });
   expect(list.stdout).toMatch(/^paused .* PAUSED /m);
+
+  const record = store.findSweep("paused")!;
+  const otherPin = { ...(JSON.parse(record.pinJson!) as SweepPin), protocol: 0 };
+  store.saveSweep({ ...record, pinJson: JSON.stringify(otherPin) });
+  const foreign = await meshbench("resume", "paused", "--detach");
+  expect([foreign.exitCode, foreign.stderr]).toEqual([2, expect.stringMatching(/speaks protocol 0.*cancel paused/)]);
+  store.saveSweep(record);
 
   const only = await meshbench("resume", "paused", "--only", "failed");
   const resumed = await meshbench("resume", "paused", "--detach");
@@ -213,4 +222,25 @@ test.concurrent("a comment's sweep goes on with both its commits, and its pull r
   expect(new Set(commits)).toEqual(new Set([`base ${BASE}`, `head ${HEAD}`]));
   githubBack.resolve();
   await expect.poll(() => concluded, SOON).toEqual([`${sweepId} cancelled`, `${sweepId} done`]);
+});
+
+test.concurrent("of all that were interrupted, one that cannot be taken up keeps no other from it", async ({
+  expect,
+}) => {
+  const host = await harness.addHost("cli-test-lost");
+  const { spec, ...plan } = packPlan(samplePlan({ host: host.id }));
+  const pin = { plan, sourceSha: "", priority: 0, environments: [] };
+  for (const [sweepId, protocol] of [
+    ["lost-1", 0],
+    ["lost-2", PROTOCOL_VERSION],
+    ["lost-3", 0],
+  ] as const) {
+    const record = { sweepId, name: spec.name, startedAt: sweepId, status: "OPEN", runsPlanned: 2 } as const;
+    const pinJson = JSON.stringify({ ...pin, protocol });
+    store.saveSweep(sealPin({ ...record, specJson: JSON.stringify(spec), pinJson }));
+  }
+  const { exitCode, stderr } = await meshbench("github", "resume");
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining("resumed lost-2: 2 of 2 runs left")]);
+  expect(stderr.match(/error: ID: got "lost-[13]"; its node image speaks protocol 0/g)).toHaveLength(2);
+  await endOf("lost-2");
 });

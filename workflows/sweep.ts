@@ -2,6 +2,7 @@
 
 import {
   CancellationScope,
+  CancelledFailure,
   ChildWorkflowFailure,
   continueAsNew,
   executeChild,
@@ -45,28 +46,33 @@ export async function sweepWorkflow(input: SweepInput): Promise<SweepSummary> {
     // Settled, not all: where one host's part breaks off, the others' runs still have to be torn down.
     const parts = await Promise.allSettled(journal.hosts.map((host) => measureOn(host, sweep)));
     for (const part of parts) if (part.status === "rejected") throw part.reason;
+    if (journal.runsLeft > 0) {
+      await pause.settled();
+      // One that came while no part could hear of it; a new history would know nothing of it.
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure("cancelled");
+    }
   } catch (error) {
     const status = isCancellation(error) ? "CANCELLED" : "FAILED";
-    await CancellationScope.nonCancellable(() => closeSweep(sweep, status));
+    await closeSweep(sweep, status);
     throw error;
   }
-  if (journal.runsLeft > 0) {
-    await pause.settled();
-    await continueAsNew<typeof sweepWorkflow>({ ...input, carried: journal.carried });
-  }
+  if (journal.runsLeft > 0) await continueAsNew<typeof sweepWorkflow>({ ...input, carried: journal.carried });
   await closeSweep(sweep, "DONE");
   return journal.summary;
 }
 
-async function closeSweep(
+/** Whatever is asked of it meanwhile, it has ended. */
+function closeSweep(
   { input, journal, pause }: Sweep,
   status: Exclude<SweepRecord["status"], "OPEN" | "PAUSED">,
 ): Promise<void> {
-  pause.refuseFromNow();
-  await pause.settled();
-  for (const host of journal.hosts) await leaveLine(host, sweepWorkflowId(input.sweepId));
-  await saveSweep(input, journal, status);
-  upsertSearchAttributes([statusAttribute(status)]);
+  return CancellationScope.nonCancellable(async () => {
+    pause.refuseFromNow();
+    await pause.settled();
+    for (const host of journal.hosts) await leaveLine(host, sweepWorkflowId(input.sweepId));
+    await saveSweep(input, journal, status);
+    upsertSearchAttributes([statusAttribute(status)]);
+  });
 }
 
 /** Ends early where the history grows long: what is left goes on in a new one. */

@@ -210,6 +210,27 @@ test.for(["cancelled", "terminated"] as const)(
   },
 );
 
+describe("a sweep that is cancelled while its run is being wrapped up", () => {
+  const cancelAt = (world: World, activity: string) =>
+    onceAt(world, activity, () => world.ours.temporal.cancel("sweep-s1"), 1);
+
+  test("begins no other, also where its history was to be continued right then", async () => {
+    const world = new World({ ...CALM, sweeps: [{ ...CALM.sweeps[0]!, repetitions: 2 }], continueAsNewAfter: 20 });
+    cancelAt(world, "destroyNodes");
+    await world.play();
+    expect(violationsOf(world)).toEqual([]);
+    expect(world.sim.trace.filter((line) => line.includes("sweep-s1 CANCELLED"))).toHaveLength(1);
+  });
+
+  test("and has no other left, is done", async () => {
+    const world = new World(CALM);
+    cancelAt(world, "destroyNodes");
+    await world.play();
+    expect(violationsOf(world)).toEqual([]);
+    expect(world.ours.store.findSweep("s1")).toMatchObject({ status: "DONE" });
+  });
+});
+
 test("a run that is cancelled while its nodes are being created leaves none, whenever that is", async () => {
   for (let afterMs = 0; afterMs <= 600; afterMs += 20) {
     const world = new World({ ...CALM, seed: afterMs });

@@ -234,6 +234,20 @@ export const PROTECTIONS: readonly Protection[] = [
     broken: `return { kind: "deadline",`,
     seenBy: ring("until long after the deadline"),
   },
+  {
+    name: "a cancelled sweep is not continued in a new history",
+    file: "workflows/sweep.ts",
+    intact: `if (CancellationScope.current().consideredCancelled) throw new CancelledFailure("cancelled");`,
+    broken: ``,
+    seenBy: ring("wrapped up"),
+  },
+  {
+    name: "a sweep's end is stored, cancelled or not",
+    file: "workflows/sweep.ts",
+    intact: `return CancellationScope.nonCancellable(async () => {`,
+    broken: `return CancellationScope.cancellable(async () => {`,
+    seenBy: ring(),
+  },
 
   // VALID means proven.
   {

@@ -22,6 +22,7 @@ export function violationsOf(world: World): string[] {
     ...decoysTouched(world),
     ...world.installations.flatMap((installation) => recordsOf(world, installation)),
     ...world.sweeps.flatMap((sweep) => [
+      ...misstatedOf(world, sweep),
       ...repeatedOf(world, sweep),
       ...disorderOf(world, sweep),
       ...otherSeedsOf(world, sweep),
@@ -113,6 +114,16 @@ function unexplained({ run_id: runId, status, reason, host }: RunRow): string[] 
 /** The loads of these worlds are light: what is not done by its deadline was held up by something else. */
 const untrueBound = ({ run_id: runId, reason }: RunRow): string[] =>
   reason.startsWith("deadline:") ? [`${runId} is said to have had too much to do: ${reason}`] : [];
+
+const STATED: Partial<Record<string, string>> = { COMPLETED: "DONE", CANCELLED: "CANCELLED", FAILED: "FAILED" };
+
+/** What a sweep's workflow came to is what is stored of it; one that was terminated could not say it any more. */
+function misstatedOf(world: World, { sweepId }: PlayedSweep): string[] {
+  const ending = world.sweepEndings.get(sweepId) ?? "";
+  const stated = world.ours.store.findSweep(sweepId)?.status;
+  const isMisstated = STATED[ending] !== undefined && STATED[ending] !== stated;
+  return isMisstated ? [`${sweepId} is stored as ${stated}, its workflow ended ${ending}`] : [];
+}
 
 const repetitionOf = (runId: string): string => runId.replace(/-a\d+$/, "");
 

@@ -64,7 +64,11 @@ export class World implements MachineWorld, TroubledWorld {
   crashAt: CrashMoment | undefined;
   /** When the workflows of runs came to their own end, by run id. */
   readonly endedAtMs = new Map<string, number>();
+  /** How each sweep's newest workflow ended; nothing of one that is under way, or that the server forgot. */
+  readonly sweepEndings = new Map<string, ExecutionStatus>();
   readonly #givenBack = new Set<string>();
+  /** Workflows of sweeps that have heard that they are to stop. */
+  readonly #stopping = new Set<string>();
   readonly trouble: Trouble;
 
   constructor(schedule: Schedule) {
@@ -159,6 +163,7 @@ export class World implements MachineWorld, TroubledWorld {
     const input = { sweepId, plan: packPlan(plan), sourceSha: "", priority, ...(resumed && { resumed }) };
     if (!this.ours.temporal.isUp) return;
     if (this.ours.temporal.start("sweepWorkflow", sweepWorkflowId(sweepId), [input])) {
+      this.sweepEndings.delete(sweepId);
       this.sim.tell("operator", resumed ? `resumes ${sweepId}` : `queues ${sweepId}`);
     }
   }
@@ -204,6 +209,7 @@ export class World implements MachineWorld, TroubledWorld {
 
   onHistoryLost({ name }: SimulatedInstallation): void {
     for (const oracle of this.#oraclesOf.get(name) ?? []) oracle.forget();
+    this.#stopping.clear();
   }
 
   readonly #oraclesOf = new Map<string, QueueOracle[]>();
@@ -222,10 +228,12 @@ export class World implements MachineWorld, TroubledWorld {
     temporal.onTask = (task) => {
       for (const oracle of oracles) oracle.onTask(task);
       this.#noteGivenBack(task);
+      this.#noteStopping(task);
     };
     temporal.onClosed = (workflowId, status) => {
       for (const oracle of oracles) oracle.onClosed(workflowId, status);
       this.#noteEnd(workflowId, status);
+      this.#noteSweepEnd(workflowId, status);
     };
   }
 
@@ -236,6 +244,21 @@ export class World implements MachineWorld, TroubledWorld {
     if (jobs.some(({ initializeWorkflow }) => initializeWorkflow)) this.#givenBack.delete(runId);
     const sent = commands.map(({ signalExternalWorkflowExecution: signal }) => signal?.signalName);
     if (sent.includes("releaseHost")) this.#givenBack.add(runId);
+  }
+
+  /** A sweep that was cancelled begins nothing any more, unless it is resumed. */
+  #noteStopping({ workflowId, jobs, commands }: WorkflowTask): void {
+    if (!workflowId.startsWith("sweep-")) return;
+    const begun = commands.flatMap(({ startChildWorkflowExecution: child }) => child?.workflowId ?? []);
+    if (this.#stopping.has(workflowId))
+      this.misdeeds.push(...begun.map((id) => `${id} began after ${workflowId} was cancelled`));
+    if (jobs.some(({ cancelWorkflow }) => cancelWorkflow)) this.#stopping.add(workflowId);
+  }
+
+  #noteSweepEnd(workflowId: string, status: ExecutionStatus): void {
+    if (!workflowId.startsWith("sweep-") || status === "CONTINUED_AS_NEW") return;
+    this.#stopping.delete(workflowId);
+    this.sweepEndings.set(workflowId.slice("sweep-".length), status);
   }
 
   /** A run comes to its own end once its row is stored, and not before. */

@@ -49,6 +49,20 @@ export interface SweepOnPullRequest {
   /** As it stood in the comment. */
   readonly spec: string;
   readonly arms: readonly Arm[];
+  /** Absent where an older version began the sweep. */
+  readonly changes?: SpecChanges;
+}
+
+/** What a comment made of its spec. */
+export interface SpecChanges {
+  /** `key=value` */
+  readonly set: readonly string[];
+  /** Only these environments. */
+  readonly env?: readonly string[];
+  /** A node image in place of the commits' own. */
+  readonly image?: string;
+  /** All that are measured, by their names without the arm's. */
+  readonly environments: readonly string[];
 }
 
 export type SweepEnd = "done" | "cancelled" | "failed";

@@ -2,7 +2,7 @@
 
 import { isDecided } from "#model/comparison";
 import { countStatuses } from "#model/point-summary";
-import type { Arm, SweepEnd, SweepOnPullRequest } from "#model/pull-request";
+import { fullNameOf, type Arm, type SpecChanges, type SweepEnd, type SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import type { StatusCounts } from "#model/sweep-progress";
 import { formatDuration } from "#model/units";
@@ -147,14 +147,49 @@ function runsTable(rows: readonly RunRow[]): string {
   return [statusText(rows), reasons].filter((text) => text !== "").join("\n\n");
 }
 
-function reproduction({ spec, sweepId, arms, request }: SweepOnPullRequest): string {
+function reproduction(sweep: SweepOnPullRequest): string {
+  const { sweepId, request, changes } = sweep;
   const { repository, number } = request.pullRequest;
-  const checkouts = arms.map(({ name, sha }) => `git checkout ${sha}   # ${name}`);
-  const commands = [...checkouts, "npx meshbench image build", `npx meshbench run ${spec}`];
-  return [
-    `\`\`\`sh\n${commands.join("\n")}\n\`\`\``,
-    `Sweep ${code(sweepId)} of ${inline(`${repository.owner}/${repository.name}`)} pull request ${number}: \`meshbench report ${sweepId}\` on the bench's machine has every figure.`,
-  ].join("\n\n");
+  const pullRequest = `${inline(fullNameOf(repository))} pull request ${number}`;
+  const again =
+    changes === undefined
+      ? []
+      : [
+          `Under the pull request, its arms interleaved as here: ${code(commentToRepeat(sweep, changes))}`,
+          "One after the other, in a checkout of the repository, where Meshbench is up:",
+          `\`\`\`sh\n${commandsToRepeat(sweep, changes).join("\n")}\n\`\`\``,
+        ];
+  const origin = `Sweep ${code(sweepId)} of ${pullRequest}: \`meshbench report ${sweepId}\` on the bench's machine has every figure.`;
+  return [...again, origin].join("\n\n");
+}
+
+function commentToRepeat({ spec, arms }: SweepOnPullRequest, { set, env, image }: SpecChanges): string {
+  const base = arms.find(({ name }) => name === "base");
+  const options = [
+    ...(env === undefined ? [] : [`env=${env.join(",")}`]),
+    ...(image === undefined ? [] : [`image=${image}`]),
+    `vs=${base?.sha ?? "none"}`,
+  ];
+  return ["/bench run", spec, ...set, ...options].join(" ");
+}
+
+/** As the sweep did: the head's spec, and of each arm the image alone. All words passed the comment's grammar. */
+function commandsToRepeat({ spec, arms, request }: SweepOnPullRequest, changes: SpecChanges): string[] {
+  const { set, env, environments, image } = changes;
+  const picked = env === undefined ? [] : [`--env ${env.join(",")}`];
+  const runWith = (ofArm: string) => {
+    const images = environments.map((name) => `environments.${name}.image=${ofArm}`);
+    return ["npx meshbench run", spec, ...[...set, ...images].map((one) => `--set ${one}`), ...picked].join(" ");
+  };
+  const checkout = [`git fetch origin ${arms.map(({ sha }) => sha).join(" ")}`, `git checkout ${request.headSha}`];
+  if (image !== undefined) return [...checkout, runWith(image)];
+  const runs = arms.flatMap(({ name, sha }) => [
+    `git worktree add --detach ../${name} ${sha}`,
+    `${name}=$(node infra/node-image/build.ts --source ../${name} | cut -d' ' -f2)`,
+    runWith(`$${name}`),
+  ]);
+  const comparison = arms.length > 1 ? ["npx meshbench compare SWEEP_OF_BASE SWEEP_OF_HEAD"] : [];
+  return [...checkout, "npm ci", ...runs, ...comparison];
 }
 
 const folded =

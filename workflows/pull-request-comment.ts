@@ -3,48 +3,54 @@
  * terminals around it may come and go.
  */
 
-import { ActivityFailure, ApplicationFailure, patched, startChild } from "@temporalio/workflow";
+import { ActivityFailure, isCancellation, startChild } from "@temporalio/workflow";
+import { BenchError, InputError } from "#model/errors";
 import { sweepWorkflowId } from "#model/ids";
 import { packPlan } from "#model/packed-plan";
 import { expandPlan } from "#model/plan";
 import { armEnvironment, commentSweepId, withArms } from "#model/pull-request";
-import type { Arm, SweepOnPullRequest } from "#model/pull-request";
+import type { Arm, SpecChanges, SweepOnPullRequest } from "#model/pull-request";
 import type { Spec } from "#model/spec";
 import type { CommentInput, MeasuringComment } from "#workflows/messages";
+import { failureOf } from "#workflows/run-failure";
 import { githubActivities, imageActivities } from "#workflows/step-options";
 import { sweepWorkflow } from "#workflows/sweep";
-import { reportSweep } from "#workflows/sweep-report";
 
 export async function pullRequestCommentWorkflow(input: CommentInput): Promise<void> {
   if ("text" in input) return answer(input, input.text, input.isRefusal === true);
+  const whyNot = await begin(input);
+  if (whyNot !== undefined) return answer(input, whyNot, true);
+  await react(input, "rocket");
+}
+
+async function answer(input: Pick<CommentInput, "request">, text: string, isRefusal: boolean): Promise<void> {
+  await githubActivities.answer({ request: input.request, text });
+  await react(input, isRefusal ? "confused" : "rocket");
+}
+
+/** One that cannot be given is no failure: somebody has deleted the comment, or locked the conversation. */
+async function react({ request }: Pick<CommentInput, "request">, reaction: "rocket" | "confused"): Promise<void> {
   try {
-    await measure(input);
+    await githubActivities.react({ request, reaction });
   } catch (error) {
-    // Nothing was measured: a commit whose image cannot be built, or a repository without us.
-    const text = failureText(error);
-    if (text === undefined) throw error;
-    await answer(input, text, true);
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   }
 }
 
-async function answer({ request }: Pick<CommentInput, "request">, text: string, isRefusal: boolean): Promise<void> {
-  await githubActivities.answer({ request, text });
-  await githubActivities.react({ request, reaction: isRefusal ? "confused" : "rocket" });
-}
-
-async function measure(input: MeasuringComment): Promise<void> {
+/** @returns Why nothing will be measured; nothing where the sweep has begun. */
+async function begin(input: MeasuringComment): Promise<string | undefined> {
   const { request, command, spec } = input;
-  const pinned = await githubActivities.pinCommits({ request, command });
-  if (pinned.movedTo !== undefined) {
-    const text = `The pull request has moved on: ${request.headSha} was asked for, its head is now ${pinned.movedTo}. Comment again.`;
-    return answer(input, text, true);
+  try {
+    const { arms, movedTo } = await githubActivities.pinCommits({ request, command });
+    if (movedTo !== undefined) {
+      return `The pull request has moved on: ${request.headSha} was asked for, its head is now ${movedTo}. Comment again.`;
+    }
+    const armed = withArms(spec, await imagesOf(input, arms));
+    await startSweep(input, { request, sweepId: commentSweepId(request), spec: command.spec, arms }, armed);
+    return undefined;
+  } catch (error) {
+    return `Nothing was measured. ${failureText(error)}`;
   }
-  const armed = withArms(spec, await imagesOf(input, pinned.arms));
-  const sweep = { request, sweepId: commentSweepId(request), spec: command.spec, arms: pinned.arms };
-  const opensItsReport = patched("sweeps-open-their-report");
-  await startSweep(input, sweep, armed);
-  await githubActivities.react({ request, reaction: "rocket" });
-  if (!opensItsReport) await reportSweep({ sweep, hosts: hostsOf(armed) });
 }
 
 /** Each commit's image, on every host that will run it. The same files make the same image wherever they are packed. */
@@ -57,17 +63,25 @@ async function imagesOf({ request, command, spec }: MeasuringComment, arms: read
     }
     const { archive } = await githubActivities.fetchSource({ repository: request.pullRequest.repository, sha });
     for (const host of hostsOf(spec)) {
-      const { image } = await imageActivities(host).buildImage({ sha, archive });
+      const image = await buildOn(host, { sha, archive });
       if (images[name] !== undefined && images[name] !== image) {
-        throw ApplicationFailure.nonRetryable(
-          `commit ${sha} makes different images on the hosts of this spec`,
-          "image",
-        );
+        throw new BenchError("image", `commit ${sha} makes different images on the hosts of this spec`);
       }
       images[name] = image;
     }
   }
   return images;
+}
+
+async function buildOn(host: string, source: { sha: string; archive: string }): Promise<string> {
+  try {
+    const { image } = await imageActivities(host).buildImage(source);
+    return image;
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    const { kind, message } = failureOf(error, { host }, false);
+    throw new BenchError(kind, message);
+  }
 }
 
 /** It opens its report itself. Abandoned, not cancelled, where this workflow is terminated: it owes nothing to GitHub. */
@@ -92,9 +106,11 @@ async function startSweep(
 
 const hostsOf = ({ environments }: Spec): string[] => [...new Set(environments.map(({ host }) => host))];
 
-/** @returns `undefined` for what nobody foresaw: then the workflow fails, where an operator sees it. */
-function failureText(error: unknown): string | undefined {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (!(cause instanceof ApplicationFailure) || cause.nonRetryable !== true) return undefined;
-  return `Nothing was measured. ${cause.type}: ${cause.message}`;
+/** @throws The error itself where nobody foresaw it: an operator sees it, and with a mended worker the workflow goes on. */
+function failureText(error: unknown): string {
+  if (error instanceof InputError) return error.message;
+  if (error instanceof BenchError) return `${error.kind}: ${error.message}`;
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+  const { kind, message } = failureOf(error, {}, false);
+  return `${kind}: ${message}`;
 }

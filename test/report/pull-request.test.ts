@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parseComment } from "#model/comment-command";
 import type { SweepOnPullRequest } from "#model/pull-request";
 import type { RunRow } from "#model/result-row";
 import { prepareComparison } from "#report/comparison";
@@ -182,6 +183,57 @@ describe("the final comment", () => {
     expect(checkOutcome(ended).title.length).toBeLessThanOrEqual(LIMITS.title);
     expect(checkOutcome(ended).title).toContain("Broken off: no worker x_x_");
     expect(finalComment(SWEEP, ended)).toMatch(/^## ❌ Broken off: no worker x\\_x\\_/);
+  });
+});
+
+const reproductionOf = (sweep: Partial<SweepOnPullRequest>) =>
+  finalComment({ ...SWEEP, ...sweep }, finished(runsOf("base", CALM), runsOf("head", CALM))).split("Reproduce")[1] ??
+  "";
+
+describe("how to reproduce it", () => {
+  const changes = { set: ["nodes=4", "rate=6000,60000"], env: ["containers"], environments: ["containers"] };
+  const commandsOf = (sweep: Partial<SweepOnPullRequest>) =>
+    /```sh\n([^]*?)\n```/.exec(reproductionOf(sweep))?.[1]?.split("\n");
+
+  test("is, for each arm, its image and a run of the head's spec with all that the comment changed", () => {
+    const run = "npx meshbench run bench/small.yaml --set nodes=4 --set rate=6000,60000";
+    expect(commandsOf({ changes })).toEqual([
+      `git fetch origin ${BASE} ${HEAD}`,
+      `git checkout ${HEAD}`,
+      "npm ci",
+      `git worktree add --detach ../base ${BASE}`,
+      "base=$(node infra/node-image/build.ts --source ../base | cut -d' ' -f2)",
+      `${run} --set environments.containers.image=$base --env containers`,
+      `git worktree add --detach ../head ${HEAD}`,
+      "head=$(node infra/node-image/build.ts --source ../head | cut -d' ' -f2)",
+      `${run} --set environments.containers.image=$head --env containers`,
+      "npx meshbench compare SWEEP_OF_BASE SWEEP_OF_HEAD",
+    ]);
+  });
+
+  test("is one run of the image that the comment named", () => {
+    const image = `octo/node@sha256:${"1".repeat(64)}`;
+    const named = { set: [], environments: ["containers", "vms"], image };
+    expect(commandsOf({ changes: named })?.slice(2)).toEqual([
+      `npx meshbench run bench/small.yaml --set environments.containers.image=${image} --set environments.vms.image=${image}`,
+    ]);
+  });
+
+  test("is a comment against the same base, which the grammar takes", () => {
+    const comment = /`(\/bench run [^`]*)`/.exec(reproductionOf({ changes }))?.[1] ?? "";
+    expect(parseComment(comment)).toEqual({
+      verb: "run",
+      spec: SWEEP.spec,
+      set: changes.set,
+      env: changes.env,
+      versus: { kind: "sha", sha: BASE },
+      priority: 0,
+    });
+  });
+
+  test("is not guessed of a sweep that an older version began", () => {
+    expect(reproductionOf({})).toContain("meshbench report pr-octo-mesh-7-1");
+    expect(commandsOf({})).toBeUndefined();
   });
 });
 

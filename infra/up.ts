@@ -122,6 +122,12 @@ async function startWorker(installation: Installation, steps: Steps): Promise<vo
   await steps.run("Waiting for the worker to serve", () => untilWorkerServes(installation));
 }
 
+/** What runs here of it, in start order. */
+export async function servicesOf(installation: Installation): Promise<ServiceSpec[]> {
+  const temporal = configuredTemporalAddress() === undefined ? [await temporalService(installation)] : [];
+  return [...temporal, workerService(installation)];
+}
+
 function workerService({ logsDir }: Installation): ServiceSpec {
   return {
     name: "worker",

@@ -1,42 +1,43 @@
-/** `meshbench runner …`: this host does jobs of GitHub's workflows, each in a runner that lasts as long as the job. */
+/** `meshbench runner …`: a bench host's services, and jobs of GitHub's workflows, each in a runner of its own. */
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { runInfraScript } from "#cli/infra-script";
 
-interface ServeOptions {
-  repository: string;
-  folder: string;
-  label: string[];
+interface RunnerOptions {
   user?: string;
+  repository?: string;
+  folder?: string;
+  label: string[];
 }
 
 export function runnerCommand(): Command {
-  const runner = new Command("runner").description("do the jobs of GitHub's workflows that wait for this host");
-  serving(runner.command("serve").description("in the foreground, until Ctrl-C")).action(
-    async (options: ServeOptions) => runInfraScript("runner", ["serve", ...flagsOf(options)]),
-  );
-  serving(runner.command("install").description("as a service of systemd, hardened, also after a reboot; as root"))
-    .requiredOption("--user <name>", "who runs the jobs, and owns hosts.yaml and the App's key")
-    .action(async (options: ServeOptions) => runInfraScript("runner", ["install", ...flagsOf(options)]));
+  const runner = new Command("runner").description("make this machine a bench host, and do GitHub's jobs on it");
+  runner
+    .command("serve")
+    .description("do the jobs that wait for this host, in the foreground, until Ctrl-C")
+    .requiredOption("--repository <owner/name>", "whose jobs; the App of hosts.yaml is installed there")
+    .requiredOption("--folder <dir>", "where GitHub's runner is unpacked")
+    .addOption(labelOption())
+    .action(async (options: RunnerOptions) => runInfraScript("runner", ["serve", ...flagsOf(options)]));
+  runner
+    .command("install")
+    .description("worker, and poller for jobs, as hardened services of systemd, also after a reboot; as root")
+    .requiredOption("--user <name>", "who owns the installation, runs its worker and the jobs")
+    .option("--repository <owner/name>", "whose jobs; without it, the worker alone")
+    .option("--folder <dir>", "where GitHub's runner is unpacked")
+    .addOption(labelOption())
+    .action(async (options: RunnerOptions) => runInfraScript("runner", ["install", ...flagsOf(options)]));
   runner
     .command("remove")
-    .description("stop the service and remove it; as root")
+    .description("stop both services and remove them; as root")
     .action(async () => runInfraScript("runner", ["remove"]));
   return runner;
 }
 
-const serving = (command: Command): Command =>
-  command
-    .requiredOption("--repository <owner/name>", "whose jobs; the App of hosts.yaml is installed there")
-    .requiredOption("--folder <dir>", "where GitHub's runner is unpacked")
-    .option("--label <name...>", "of this host, beside self-hosted", ["meshbench"]);
+const labelOption = () => new Option("--label <name...>", "of this host, beside self-hosted").default(["meshbench"]);
 
-const flagsOf = ({ repository, folder, label, user }: ServeOptions): string[] => [
-  "--repository",
-  repository,
-  "--folder",
-  folder,
+const flagsOf = ({ label, ...named }: RunnerOptions): string[] => [
+  ...Object.entries(named).flatMap(([name, value]) => [`--${name}`, value]),
   "--label",
   ...label,
-  ...(user === undefined ? [] : ["--user", user]),
 ];

@@ -8,6 +8,7 @@ import {
   type PointSummary,
 } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
+import type { PreparedEnvironment } from "#model/run";
 import { formatThreshold, type ThresholdMiss } from "#model/thresholds";
 import { describeFactors, varyingFactors } from "#report/factors";
 import { formatFigure } from "#report/format";
@@ -125,6 +126,13 @@ function runWarnings({ rows }: ReportData): string[] {
 
 const amount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
+/** Where the isolation's own name does not say it. */
+const isOnVirtualMachine = ({ isolation, facts }: PreparedEnvironment): boolean =>
+  (isolation === "native" || isolation === "kvm") && facts["virtualisation"] === "hypervisor";
+
+const virtualMachineWarning = ({ name, isolation }: PreparedEnvironment): string =>
+  `The machine of ${name} is itself a virtual one: what ${isolation} means here comes on top of its hypervisor.`;
+
 function environmentWarnings({ points, facts, environments }: ReportData): string[] {
   // Within a point: the databases' sizes are among the facts, and follow from the load.
   const changed = points.filter(
@@ -136,6 +144,7 @@ function environmentWarnings({ points, facts, environments }: ReportData): strin
     ...[...changedNames].map(
       (environment) => `The facts of ${environment} changed during the sweep: see its fingerprints.`,
     ),
+    ...environments.filter(isOnVirtualMachine).map(virtualMachineWarning),
     ...(environments.length > 1 && differing.length > 0 ? [`The environments differ in ${differing.join(", ")}.`] : []),
   ];
 }

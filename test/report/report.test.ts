@@ -31,6 +31,9 @@ function textsOf(input: ReportInput) {
   return { html: formatHtml(data, []), markdown: formatMarkdown(data, []) };
 }
 
+const nativeOn = (virtualisation: string) =>
+  textsOf(inputOf({ environments: [{ ...CONTAINERS, isolation: "native", facts: { virtualisation } }] }));
+
 /** The cells' text of the table line that has this text in one of its cells. */
 function lineWith(html: string, text: string): string {
   const line = html
@@ -174,6 +177,13 @@ describe("a report", () => {
     const rows = [...input.rows.slice(1), ...withColumns(input.rows.slice(0, 1), { fingerprint: "0123456789abcdef" })];
     const { html } = textsOf({ ...input, rows });
     expect(html).toContain("The facts of containers changed during the sweep");
+  });
+
+  test("says where native nodes or VMs are on a machine that is a virtual one, and shows the fact", () => {
+    const said = "The machine of containers is itself a virtual one";
+    for (const page of Object.values(nativeOn("hypervisor"))) expect(page).toContain(said);
+    expect(lineWith(nativeOn("hypervisor").html, "virtualisation")).toContain("hypervisor");
+    for (const known of ["none", "unknown"]) expect(nativeOn(known).html).not.toContain(said);
   });
 
   test("takes no change of the load, from which the databases' sizes follow, for one of the facts", () => {

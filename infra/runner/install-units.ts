@@ -9,7 +9,7 @@ export interface ServiceManager {
   readonly systemctl: (...args: string[]) => Promise<unknown>;
 }
 
-export const SYSTEMD: ServiceManager = {
+const SYSTEMD: ServiceManager = {
   unitDir: "/etc/systemd/system",
   systemctl: (...args) => runCommand("systemctl", args),
 };

@@ -54,6 +54,11 @@ export class Caller {
     this.#env = env;
   }
 
+  /** The inventory path that all look-ups begin at. */
+  get root(): string {
+    return `/${(this.#options.datacenter ?? "").replace(/^\//, "")}`;
+  }
+
   /** @throws {GovcError} */
   async read<Schema extends z.ZodType>(command: Command, schema: Schema, call: CallOptions): Promise<z.output<Schema>> {
     const [answer = null] = await this.#readDocuments(command, call);

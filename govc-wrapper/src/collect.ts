@@ -20,15 +20,16 @@ const UPDATE = z.object({ kind: z.string().default("enter"), obj: MANAGED_OBJECT
 /** An object's properties by their path, and its reference as `ref`. What the host did not send is missing. */
 export type Properties = Readonly<Record<string, unknown>>;
 
-/** Of all objects of a type, wherever they are in the inventory. */
+/** Of all objects of a type, wherever they are in the datacenter, or in the inventory where none was named. */
 export async function collectAll(
   caller: Caller,
   type: ObjectType,
   paths: readonly string[],
   call: CallOptions,
 ): Promise<Properties[]> {
-  // Without a limit govc waits for ever for the first object of a type that has none; this one rounds down to no wait.
-  const command = { name: "object.collect", flags: { type, wait: "1ms" }, operands: ["/", ...paths] };
+  // Without a limit govc waits for ever for the first object of a type that has none. This one it rounds down to 0, which
+  // asks the host for what there is now and for no change of it.
+  const command = { name: "object.collect", flags: { type, wait: "1ms" }, operands: [caller.root, ...paths] };
   const found = new Map<string, Properties>();
   for (const { kind, obj, changeSet } of await caller.readAll(command, UPDATE, call)) {
     // What happens while govc reads follows as updates of its own.

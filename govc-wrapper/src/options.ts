@@ -19,7 +19,7 @@ export interface GovcOptions {
   readonly tls?: TlsTrust;
   /** The program's path; the first `govc` on PATH by default. */
   readonly govc?: string;
-  /** The inventory path of the datacenter to work in, where there are several. */
+  /** The inventory path of the datacenter to work in, where there are several: nothing outside of it is seen. */
   readonly datacenter?: string;
   /** No call takes longer, unless it says so itself. */
   readonly timeoutMs?: number;

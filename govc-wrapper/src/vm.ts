@@ -165,11 +165,6 @@ const SHORT_FLAG: Readonly<Record<PowerOperation, string>> = {
   shutdown: "s",
 };
 
-const PATHS = z
-  .array(z.string())
-  .nullable()
-  .transform((paths) => paths ?? []);
-
 /** A copy of whole disks; a child disk is made in a moment. */
 const COPY_TIMEOUT_MS = 30 * 60_000;
 
@@ -182,9 +177,6 @@ export class VmCalls {
 
   /** All that this account may see. */
   async list(call: CallOptions = {}): Promise<VmInfo[]> {
-    // A vCenter's collector may not answer at all where there is nothing to collect.
-    const paths = await this.#caller.read({ name: "find", flags: { type: "m" }, operands: ["/"] }, PATHS, call);
-    if (paths.length === 0) return [];
     return (await collectAll(this.#caller, "VirtualMachine", VM_PROPERTIES, call)).map(toVmInfo);
   }
 

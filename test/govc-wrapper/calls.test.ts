@@ -120,6 +120,21 @@ describe("what govc gets to know", () => {
   });
 });
 
+describe("what there is", () => {
+  test.for([
+    [undefined, "/"],
+    ["DC1", "/DC1"],
+    ["/folder/DC1", "/folder/DC1"],
+  ] as const)("of the datacenter %j is looked for below %s, by one call", async ([datacenter, root]) => {
+    using fake = new FakeGovc();
+    await using govc = await fake.open(datacenter === undefined ? {} : { datacenter });
+    expect(await govc.vm.list()).toEqual([]);
+    expect(await govc.inventory.networks()).toEqual([]);
+    const calls = fake.calls().filter(({ args }) => args[0] !== "about");
+    expect(calls.map(({ args }) => args[args.indexOf("--") + 1])).toEqual([root, root]);
+  });
+});
+
 describe("the session", () => {
   const NOT_AUTHENTICATED = `echo '<Fault><detail><Fault _XMLSchema-instance:type="NotAuthenticated"/></detail></Fault>' >&2; exit 1`;
   const ENDED_ONCE = `mkdir "$STATE/ended" 2>/dev/null && { ${NOT_AUTHENTICATED}; }; true`;

@@ -195,6 +195,20 @@ test("a vCenter clones from a snapshot, into a folder", async () => {
   await expect(again).rejects.toMatchObject({ kind: "already exists" });
 });
 
+test("a vCenter's other datacenters are not looked into", async () => {
+  await using vcsim = await start({ mode: "vcenter" });
+  await operator(vcsim, "datacenter.create", "DC1");
+  const countOf = async (datacenter: string) => {
+    await using govc = await Govc.open({ ...vcsim.govcOptions, datacenter });
+    return [(await govc.inventory.hosts()).length, (await govc.datastore.list()).length, (await govc.vm.list()).length];
+  };
+  expect([await countOf("/DC0"), await countOf("DC1")]).toEqual([
+    [1, 1, 0],
+    [0, 0, 0],
+  ]);
+  await expect(countOf("DC2")).rejects.toMatchObject({ kind: "not found" });
+});
+
 describe("a host that fails", () => {
   test("by ending the session within a call is asked once more", async () => {
     await using vcsim = await start({

@@ -12,8 +12,8 @@ interface FakeCall {
 }
 
 /**
- * Lines of shell by govc's commands; any other command ends with code 0 and no output, but that `find` finds a VM. `$STATE`
- * is a folder of the fake's.
+ * Lines of shell by govc's commands; any other command ends with code 0 and no output. `$STATE` is a folder of the
+ * fake's.
  */
 type Answers = Readonly<Record<string, string>>;
 
@@ -27,8 +27,7 @@ export class FakeGovc implements Disposable {
   constructor(answers: Answers = {}) {
     mkdirSync(this.#dir.join("calls"));
     mkdirSync(this.state);
-    const all = { find: `echo '["/dc/vm/any"]'`, ...answers };
-    const cases = Object.entries(all).map(([command, lines]) => `${command})\n${lines}\n;;\n`);
+    const cases = Object.entries(answers).map(([command, lines]) => `${command})\n${lines}\n;;\n`);
     writeFileSync(this.path, `${PREAMBLE(this.#dir.path)}\ncase "$1" in\n${cases.join("")}esac\n`);
     chmodSync(this.path, 0o755);
   }

@@ -42,15 +42,15 @@ test("a host that had no answer for a moment is asked again, whatever it was ask
   await provider.close();
 });
 
-describe("a simulator", () => {
-  const isolationOf = async (options: ConstructorParameters<typeof FakeEsxi>[0] & object) => {
-    using host = new FakeEsxi({ ...options, vms: { "VirtualMachine:2": TEMPLATE, ...options.vms } });
-    const provider = host.open({ template: "golden" });
-    const { isolation } = await provider.prepareEnvironment(ENVIRONMENT);
-    await provider.close();
-    return isolation;
-  };
+async function isolationOf(options: ConstructorParameters<typeof FakeEsxi>[0] & object): Promise<string> {
+  using host = new FakeEsxi({ ...options, vms: { "VirtualMachine:2": TEMPLATE, ...options.vms } });
+  const provider = host.open({ template: "golden" });
+  const { isolation } = await provider.prepareEnvironment(ENVIRONMENT);
+  await provider.close();
+  return isolation;
+}
 
+describe("a simulator", () => {
   test("is known by what it says of itself, before it has any VM", async () => {
     expect(await isolationOf({})).toBe("esxi");
     for (const about of [{ fullName: "VMware ESXi 6.5.0 (govmomi simulator)" }, { osType: "darwin-arm64" }]) {
@@ -82,29 +82,30 @@ describe("a simulator", () => {
   });
 });
 
-describe("a VM is told", () => {
-  /** What it has in guestinfo when it is switched on. */
-  async function configOf(point: Partial<RunSpec["point"]>): Promise<string[]> {
-    using host = new FakeEsxi({
-      vms: { "VirtualMachine:1": VM, "VirtualMachine:2": TEMPLATE },
-      answers: { "device.info": DISKS },
-    });
-    const provider = host.open({ template: "golden" });
-    const run = sampleRun({ point, environment: await provider.prepareEnvironment(ENVIRONMENT) });
-    await provider.ensureNode(run, nodeSpecs(run)[0]!, signal);
-    await provider.close();
-    const key = `-e=${VM_CONFIG.guestinfoKey}=`;
-    const told = host.govc.calls().flatMap(({ args }) => args.filter((argument) => argument.startsWith(key)));
-    return Buffer.from(told[0]!.slice(key.length), "base64").toString().split("\n");
-  }
+/** What a VM has in guestinfo when it is switched on. */
+async function configOf(point: Partial<RunSpec["point"]>): Promise<string[]> {
+  using host = new FakeEsxi({
+    vms: { "VirtualMachine:1": VM, "VirtualMachine:2": TEMPLATE },
+    answers: { "device.info": DISKS },
+  });
+  const provider = host.open({ template: "golden" });
+  const run = sampleRun({ point, environment: await provider.prepareEnvironment(ENVIRONMENT) });
+  await provider.ensureNode(run, nodeSpecs(run)[0]!, signal);
+  await provider.close();
+  const key = `-e=${VM_CONFIG.guestinfoKey}=`;
+  const told = host.govc.calls().flatMap(({ args }) => args.filter((argument) => argument.startsWith(key)));
+  return Buffer.from(told[0]!.slice(key.length), "base64").toString().split("\n");
+}
 
+const hostsOf = (lines: string[]) => lines.find((line) => line.startsWith(`${VM_ENV.hosts}=`));
+
+describe("a VM is told", () => {
   test("who the worker is where databases look their clients up", async () => {
-    const hosts = (lines: string[]) => lines.find((line) => line.startsWith(`${VM_ENV.hosts}=`));
-    expect(hosts(await configOf({ resolve: "addresses" }))).toBeUndefined();
+    expect(hostsOf(await configOf({ resolve: "addresses" }))).toBeUndefined();
     const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all);
     const own = addresses.filter(({ family, internal }) => family === "IPv4" && !internal);
     const names = own.map(({ address }, position) => `${address}=worker-${position + 1}`);
     expect(names).not.toEqual([]);
-    expect(hosts(await configOf({ resolve: "reverse" }))).toBe(`${VM_ENV.hosts}=${names.join(",")}`);
+    expect(hostsOf(await configOf({ resolve: "reverse" }))).toBe(`${VM_ENV.hosts}=${names.join(",")}`);
   });
 });

@@ -46,12 +46,20 @@ async function begin(input: MeasuringComment): Promise<string | undefined> {
       return `The pull request has moved on: ${request.headSha} was asked for, its head is now ${movedTo}. Comment again.`;
     }
     const armed = withArms(spec, await imagesOf(input, arms));
-    await startSweep(input, { request, sweepId: commentSweepId(request), spec: command.spec, arms }, armed);
+    const sweep = { request, sweepId: commentSweepId(request), spec: command.spec, arms, changes: changesOf(input) };
+    await startSweep(input, sweep, armed);
     return undefined;
   } catch (error) {
     return `Nothing was measured. ${failureText(error)}`;
   }
 }
+
+const changesOf = ({ command: { set, env, image }, spec }: MeasuringComment): SpecChanges => ({
+  set,
+  ...(env !== undefined && { env }),
+  ...(image !== undefined && { image }),
+  environments: spec.environments.map(({ name }) => name),
+});
 
 /** Each commit's image, on every host that will run it. The same files make the same image wherever they are packed. */
 async function imagesOf({ request, command, spec }: MeasuringComment, arms: readonly Arm[]) {

@@ -3,10 +3,13 @@
  * own: GitHub may be away for longer than a sweep lasts, and a sweep owes nothing to GitHub.
  */
 
-import { setHandler } from "@temporalio/workflow";
+import { ActivityFailure, isCancellation, setHandler } from "@temporalio/workflow";
+import type { GithubActivities } from "#activities/index";
+import { sweepWorkflowId } from "#model/ids";
 import type { SweepReport } from "#model/pull-request";
 import { sweepOpenedSignal } from "#workflows/messages";
-import { githubActivities } from "#workflows/step-options";
+import { failureOf } from "#workflows/run-failure";
+import { githubActivities, watchActivities } from "#workflows/step-options";
 
 export async function sweepReportWorkflow(report: SweepReport): Promise<void> {
   let isOpen = true;
@@ -20,7 +23,26 @@ export async function sweepReportWorkflow(report: SweepReport): Promise<void> {
 }
 
 /** Of a sweep that has ended meanwhile the same is said again, which changes nothing. */
-export async function reportSweep({ sweep, hosts }: SweepReport): Promise<void> {
-  const ended = await githubActivities.followSweep({ sweep, hosts });
-  await githubActivities.concludeSweep({ sweep, ...ended });
+async function reportSweep({ sweep, hosts }: SweepReport): Promise<void> {
+  const ended = await followToEnd({ sweep, hosts });
+  try {
+    await githubActivities.concludeSweep({ sweep, ...ended });
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    // A check is concluded whatever happens.
+    const { kind, message } = failureOf(error, {}, false);
+    await githubActivities.closeCheck({ sweep, end: ended.end, why: `${kind}: ${message}` });
+    throw error;
+  }
+}
+
+/** Where it cannot be shown how the sweep goes on, it can be how it ended. */
+async function followToEnd(report: SweepReport): ReturnType<GithubActivities["followSweep"]> {
+  try {
+    return await githubActivities.followSweep(report);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    await watchActivities.awaitWorkflowsEnded({ workflowIds: [sweepWorkflowId(report.sweep.sweepId)] });
+    return githubActivities.followSweep(report);
+  }
 }

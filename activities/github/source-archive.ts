@@ -36,7 +36,7 @@ async function download(octokit: Octokit, repository: RepositoryRef, sha: string
     return Buffer.from(data as ArrayBuffer);
   } catch (error) {
     if (!(error instanceof RequestError) || error.status !== 404) throw error;
-    throw new BenchError("image", `${fullNameOf(repository)} has no commit ${sha}`, {}, { cause: error });
+    throw new BenchError("github refused", `${fullNameOf(repository)} has no commit ${sha}`, {}, { cause: error });
   }
 }
 

@@ -199,7 +199,7 @@ test("a sweep that is resumed is shown as under way again, and its next verdict 
 test("a commit that is not there is named", async () => {
   const { repository } = github;
   expect(await clock.run(failureOf(activities().fetchSource({ repository, sha: HEAD })))).toMatchObject({
-    kind: "image",
+    kind: "github refused",
     message: `octo/mesh has no commit ${HEAD}`,
     nonRetryable: true,
   });

@@ -190,11 +190,11 @@ const reproductionOf = (sweep: Partial<SweepOnPullRequest>) =>
   finalComment({ ...SWEEP, ...sweep }, finished(runsOf("base", CALM), runsOf("head", CALM))).split("Reproduce")[1] ??
   "";
 
+const commandsOf = (sweep: Partial<SweepOnPullRequest>) =>
+  /```sh\n([^]*?)\n```/.exec(reproductionOf(sweep))?.[1]?.split("\n");
+
 describe("how to reproduce it", () => {
   const changes = { set: ["nodes=4", "rate=6000,60000"], env: ["containers"], environments: ["containers"] };
-  const commandsOf = (sweep: Partial<SweepOnPullRequest>) =>
-    /```sh\n([^]*?)\n```/.exec(reproductionOf(sweep))?.[1]?.split("\n");
-
   test("is, for each arm, its image and a run of the head's spec with all that the comment changed", () => {
     const run = "npx meshbench run bench/small.yaml --set nodes=4 --set rate=6000,60000";
     expect(commandsOf({ changes })).toEqual([

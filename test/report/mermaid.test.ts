@@ -17,7 +17,9 @@ const sweep = (rates: readonly number[], environments = [CONTAINERS]) =>
 
 const [ROW] = sweep([6000]);
 const runs = (deviations: readonly number[]): RunRow[] =>
-  deviations.flatMap((deviation_pct) => withColumns(ROW === undefined ? [] : [ROW], { deviation_pct }));
+  deviations.flatMap((deviation_pct, i) =>
+    withColumns(ROW === undefined ? [] : [ROW], { deviation_pct, repetition: i + 1 }),
+  );
 
 describe("the plot of a comparison", () => {
   test("has a bar for each run of a single point, also of one run a side", () => {

@@ -13,8 +13,6 @@ import { BenchError } from "#model/errors";
 import type { NodeHandle, RunSpec } from "#model/run";
 import type { Isolation } from "#model/spec";
 
-/** More creations at once only wait for each other in the engine. */
-const CREATION_CONCURRENCY = 8;
 const QUESTION_CONCURRENCY = 32;
 /** Machines boot before anything of theirs answers. They take seconds, and minutes where others use the host, too. */
 const BOOT_MS: Partial<Record<Isolation, number>> = { kvm: 60_000, esxi: 120_000, tcg: 120_000 };
@@ -80,7 +78,7 @@ async function ensureNodes(
   const provider = providerOf(dependencies, run.environment);
   const workerVerifier = dependencies.credentials.workerVerifier(run.runId);
   const fence = new HostFence(dependencies);
-  const slots = pLimit(CREATION_CONCURRENCY);
+  const slots = pLimit(provider.nodesAtOnce ?? Infinity);
   const indices = Array.from({ length: run.point.nodes }, (_, position) => position + 1);
   return settleAll(indices, signal, (index, stop) =>
     slots(async () => {

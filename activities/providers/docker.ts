@@ -48,6 +48,8 @@ export interface DockerProviderOptions {
 export class DockerProvider implements NodeProvider {
   readonly name = "docker";
   readonly fence: EngineFence;
+  /** Each is asked for after a look at the engine's own mark; more would only wait for each other in the engine. */
+  readonly nodesAtOnce = 8;
   readonly #engine: DockerEngine;
   readonly #hostId: string;
   readonly #imageTag: () => Promise<string>;

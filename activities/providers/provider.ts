@@ -49,6 +49,9 @@ export interface NodeProvider {
   /** Where nodes are made by an engine that others, also on other machines, may use: who has it now. */
   readonly fence?: EngineFence;
 
+  /** How many nodes of a run it is asked for at once; absent: all, since it bounds itself what it does at once. */
+  readonly nodesAtOnce?: number;
+
   /**
    * Looks the image up and records what the environment is. Creates nothing.
    * @throws {BenchError} `image` when it is missing here or made for another architecture; `engine unavailable`.

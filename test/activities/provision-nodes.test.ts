@@ -71,6 +71,29 @@ test("a creation that is under way when another fails is waited for", async () =
   expect(await step).toMatchObject({ kind: "capacity" });
 });
 
+test.for([
+  [undefined, 15],
+  [8, 8],
+] as const)(
+  "of 15 nodes, a provider that takes %j at once is asked for %i before any is there",
+  async ([most, asked]) => {
+    using host = new HostHarness();
+    if (most !== undefined) Object.assign(host.provider, { nodesAtOnce: most });
+    const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
+    const ensureNode = host.provider.ensureNode.bind(host.provider);
+    const creations = vi.spyOn(host.provider, "ensureNode").mockImplementation(async (...input) => {
+      await isReleased;
+      return ensureNode(...input);
+    });
+    const step = host.provision(sampleRun({ point: { nodes: 15 } }));
+    await vi.waitFor(() => expect(creations.mock.calls.length).toBeGreaterThanOrEqual(asked));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(creations).toHaveBeenCalledTimes(asked);
+    release();
+    expect((await step).nodes).toHaveLength(15);
+  },
+);
+
 test("a node that ends before its database answers is named, with its last words", async () => {
   using host = new HostHarness();
   host.databases.setAnswering(run.runId, 2, false);

@@ -4,6 +4,7 @@ import { medianDifferenceInterval, type Interval } from "#model/bootstrap";
 import { leastP, mannWhitney } from "#model/mann-whitney";
 import {
   FACTOR_COLUMNS,
+  countedRuns,
   hitDeadline,
   summarisePoints,
   withLowerBounds,
@@ -204,9 +205,7 @@ function compareColumn(column: ComparedColumn, a: PointSummary, b: PointSummary,
 
 /** A run at its deadline has a deviation that was reached; everything else of it was measured otherwise, or not at all. */
 export const figuresOf = ({ rows }: PointSummary, column: ComparedColumn): number[] =>
-  (column === "deviation_pct" ? withLowerBounds(rows) : rows)
-    .filter(({ status }) => status === "VALID")
-    .flatMap((row) => row[column] ?? []);
+  countedRuns(column === "deviation_pct" ? withLowerBounds(rows) : rows).flatMap((row) => row[column] ?? []);
 
 const sideFigure = ({ rows }: PointSummary, column: ComparedColumn, values: readonly number[]): SideFigure => ({
   n: values.length,

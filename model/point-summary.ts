@@ -31,7 +31,7 @@ export type FigureColumn = {
 }[keyof RunRow];
 
 export interface Summary {
-  /** VALID repetitions with a figure. */
+  /** VALID repetitions with a figure, each once. */
   readonly n: number;
   readonly median: number;
   readonly min: number;
@@ -49,6 +49,7 @@ export interface PointSummary {
   readonly factors: Readonly<Pick<RunRow, FactorColumn>>;
   /** Every attempt, also replaced ones. */
   readonly rows: readonly RunRow[];
+  /** See `countedRuns`. */
   readonly valid: readonly RunRow[];
   readonly statusCounts: StatusCounts;
   /** Attempts that ended at their deadline. */
@@ -64,9 +65,20 @@ export function summarisePoints(rows: readonly RunRow[]): PointSummary[] {
   return [...Map.groupBy(rows, pointKey).values()].map(summarisePoint).toSorted(byFactors);
 }
 
-/** The median and its interval over the VALID ones among the rows; `undefined` where none has a figure. */
+/**
+ * What medians and intervals are made of: the first VALID attempt of each repetition. There may be a second, where one was
+ * collected from kept nodes while the next waited already.
+ */
+export function countedRuns(rows: readonly RunRow[]): RunRow[] {
+  const valid = rows.filter(({ status }) => status === "VALID");
+  const repetitions = [...Map.groupBy(valid, repetitionKey).values()];
+  const firsts = new Set(repetitions.map((attempts) => attempts.toSorted(byAttempt)[0]));
+  return valid.filter((row) => firsts.has(row));
+}
+
+/** The median and its interval over the counted ones among the rows; `undefined` where none has a figure. */
 export function summariseColumn(rows: readonly RunRow[], column: FigureColumn): Summary | undefined {
-  const values = rows.filter((row) => row.status === "VALID").flatMap((row) => row[column] ?? []);
+  const values = countedRuns(rows).flatMap((row) => row[column] ?? []);
   if (values.length === 0) return undefined;
   const isLowerBound = rows.some(hitDeadline);
   const interval = isLowerBound ? undefined : medianInterval(values);
@@ -100,9 +112,11 @@ const VALID = { status: "VALID", reason: "" } as const;
 
 /** Attempts in whose place a later one of the same repetition stands. */
 export function replacedAttempts(rows: readonly RunRow[]): Set<RunRow> {
-  const repetitions = Map.groupBy(rows, (row) => `${row.sweep_id} ${pointKey(row)} ${row.repetition}`);
+  const repetitions = Map.groupBy(rows, repetitionKey);
   return new Set([...repetitions.values()].flatMap((attempts) => attempts.toSorted(byAttempt).slice(0, -1)));
 }
+
+const repetitionKey = (row: RunRow): string => `${row.sweep_id} ${pointKey(row)} ${row.repetition}`;
 
 const pointKey = (row: Pick<RunRow, FactorColumn>): string =>
   JSON.stringify(FACTOR_COLUMNS.map((column) => row[column]));
@@ -110,7 +124,7 @@ const pointKey = (row: Pick<RunRow, FactorColumn>): string =>
 function summarisePoint(rows: readonly RunRow[]): PointSummary {
   const [first] = rows;
   if (!first) throw new RangeError("a point without rows");
-  const valid = rows.filter(({ status }) => status === "VALID");
+  const valid = countedRuns(rows);
   return {
     factors: first,
     rows,

@@ -1,6 +1,6 @@
 /** Rows in the Go benchmark format, for benchstat and the tools around it. */
 
-import { FACTOR_COLUMNS, type FigureColumn } from "#model/point-summary";
+import { countedRuns, FACTOR_COLUMNS, type FigureColumn } from "#model/point-summary";
 import type { RunRow } from "#model/result-row";
 import { printable } from "#report/format";
 import { isolationRemarks } from "#report/isolation";
@@ -19,7 +19,7 @@ const UNITS = [
 const NAME_COLUMNS = ["environment", ...FACTOR_COLUMNS.filter((column) => column !== "environment")] as const;
 
 /**
- * A line per VALID run, the factors of its point in its name: `BenchmarkMesh/environment=…`. All else is in comments: runs
+ * A line per VALID repetition, the factors of its point in its name: `BenchmarkMesh/environment=…`. All else is in comments: runs
  * with another status, since every benchmark line counts in the statistics; sweep and source, since benchstat compares
  * nothing across different configuration lines.
  * @see https://go.googlesource.com/proposal/+/master/design/14313-benchmark-format.md
@@ -29,8 +29,9 @@ export function formatBenchfmt(rows: readonly RunRow[]): string {
   const origins = new Set(
     rows.map(({ sweep_id, source_sha }) => `# sweep ${sweep_id} source ${source_sha || "unknown"}`),
   );
+  const counted = new Set(countedRuns(rows));
   const results = rows.map((row) =>
-    row.status === "VALID" ? resultLine(row) : printable(`# ${row.run_id} ${row.status} ${row.reason}`),
+    counted.has(row) ? resultLine(row) : printable(`# ${row.run_id} ${row.status} ${row.reason}`),
   );
   const remarks = isolationRemarks(rows).map((remark) => `# ${remark}`);
   return [...[...origins, ...remarks].map(printable), ...units, ...results, ""].join("\n");

@@ -1,6 +1,7 @@
 /** What a sweep shows, and what a reader has to know before believing it. */
 
 import {
+  countedRuns,
   countStatuses,
   hitDeadline,
   replacedAttempts,
@@ -23,7 +24,7 @@ export interface Verdict {
 
 /** One line: is the sweep complete, is it proven, are its thresholds kept. */
 export function verdictOf({ sweep, spec, rows, points, misses }: ReportData): Verdict {
-  const valid = countStatuses(rows).VALID;
+  const valid = countedRuns(rows).length;
   const proven = `${valid} of ${sweep.runsPlanned} planned runs VALID`;
   const bounds = spec.thresholds.length;
   if (valid === 0) return { tone: "bad", text: `No VALID run of ${sweep.runsPlanned} planned: nothing is shown` };

@@ -2,6 +2,7 @@
 
 import { readNights } from "#activities/results/nights";
 import type { ResultsStore } from "#activities/results/results-store";
+import { countedRuns } from "#model/point-summary";
 import type { AnswerTo, ResultsAnswers, ResultsQuestion, SweepOverview } from "#model/results-question";
 import type { SweepRecord } from "#model/run";
 
@@ -42,6 +43,6 @@ function overviewOf(
   return {
     sweep: { sweepId, name, startedAt, status, runsPlanned },
     runsRecorded: rows.length,
-    runsValid: rows.filter((row) => row.status === "VALID").length,
+    runsValid: countedRuns(rows).length,
   };
 }

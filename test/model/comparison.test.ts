@@ -36,6 +36,16 @@ describe("a comparison", () => {
     expect(deviation?.interval?.upper).toBeLessThan(2);
   });
 
+  test("takes each repetition once, also where two of its attempts are VALID", () => {
+    const again = runs(
+      SLOW.map((value) => value + 100),
+      { attempt: 2 },
+    );
+    const { points } = compareRuns({ a: runs(FAST), b: [...runs(SLOW), ...again], seed: 1 });
+    expect(points[0]?.differences[0]?.b).toMatchObject({ n: SLOW.length });
+    expect(points[0]?.differences[0]?.difference).toBeCloseTo(1, 9);
+  });
+
   test("calls b better where it deviates less", () => {
     expect(compareRuns({ a: runs(SLOW), b: runs(FAST), seed: 1 }).verdict).toBe("better");
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { hitDeadline, replacedAttempts, summariseColumn, summarisePoints } from "#model/point-summary";
+import { countedRuns, hitDeadline, replacedAttempts, summariseColumn, summarisePoints } from "#model/point-summary";
+import type { RunRow } from "#model/result-row";
 import { sweepFixture, withColumns } from "#test/report/fixture-rows";
 
 const { rows } = sweepFixture();
@@ -53,6 +54,21 @@ test("an attempt is replaced when a later one of its repetition is there", () =>
     { status: "FAILED", attempt: 1 },
     { status: "INVALID", attempt: 1 },
   ]);
+});
+
+test("a repetition counts once, with the attempt that was VALID first", () => {
+  const [first] = rows.filter(({ status }) => status === "VALID") as [RunRow];
+  const later = withColumns(first, { attempt: first.attempt + 1, deviation_pct: 1000 });
+  for (const both of [
+    [first, later],
+    [later, first],
+  ]) {
+    expect(countedRuns(both)).toEqual([first]);
+    expect(summariseColumn(both, "deviation_pct")).toMatchObject({ n: 1, max: first.deviation_pct });
+    expect(summarisePoints(both)).toMatchObject([{ rows: both, valid: [first], statusCounts: { VALID: 2 } }]);
+  }
+  const failed = withColumns(first, { status: "FAILED" });
+  expect(countedRuns([failed, later])).toEqual([later]);
 });
 
 describe("a column's summary", () => {

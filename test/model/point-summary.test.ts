@@ -58,7 +58,7 @@ test("an attempt is replaced when a later one of its repetition is there", () =>
 
 test("a repetition counts once, with the attempt that was VALID first", () => {
   const [first] = rows.filter(({ status }) => status === "VALID") as [RunRow];
-  const later = withColumns(first, { attempt: first.attempt + 1, deviation_pct: 1000 });
+  const [later] = withColumns([first], { attempt: first.attempt + 1, deviation_pct: 1000 }) as [RunRow];
   for (const both of [
     [first, later],
     [later, first],
@@ -67,8 +67,8 @@ test("a repetition counts once, with the attempt that was VALID first", () => {
     expect(summariseColumn(both, "deviation_pct")).toMatchObject({ n: 1, max: first.deviation_pct });
     expect(summarisePoints(both)).toMatchObject([{ rows: both, valid: [first], statusCounts: { VALID: 2 } }]);
   }
-  const failed = withColumns(first, { status: "FAILED" });
-  expect(countedRuns([failed, later])).toEqual([later]);
+  const failed = withColumns([first], { status: "FAILED" });
+  expect(countedRuns([...failed, later])).toEqual([later]);
 });
 
 describe("a column's summary", () => {

@@ -34,6 +34,8 @@ export interface CommentRequest {
   readonly author: string;
   /** Commit of the pull request when the gate looked: 40 hex digits. */
   readonly headSha: string;
+  /** GitHub's page of the job that brought it to the bench; absent outside of jobs. */
+  readonly jobUrl?: string;
 }
 
 /** One commit that is measured. */

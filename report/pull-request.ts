@@ -39,10 +39,13 @@ export function statusComment(sweep: SweepOnPullRequest, state: SweepState): str
       ...waiting.map(describeWaiting),
       ...describeArms(sweep.arms),
       ...describeCounts(statusCounts),
-      `sweep ${code(sweep.sweepId)}: \`/bench status\`, \`/bench pause\`, \`/bench cancel\``,
+      `sweep ${code(sweep.sweepId)}: \`/bench status\`, \`/bench pause\`, \`/bench cancel\`${jobLink(sweep)}`,
     ]),
   ].join("\n\n");
 }
+
+const jobLink = ({ request: { jobUrl } }: SweepOnPullRequest): string =>
+  jobUrl === undefined ? "" : `, queued by [this job](${jobUrl})`;
 
 /** Steps that grow with the time: a text that is written anew wherever it changes must not count seconds. */
 function roughly(sec: number): string {

@@ -32,12 +32,13 @@ export class SweepCheck {
     const place = placeOf(request.pullRequest.repository);
     const { rest } = await this.#octokit();
     const name = `meshbench ${spec}`;
+    const page = request.jobUrl === undefined ? {} : { details_url: request.jobUrl };
     const state =
       conclusion === undefined ? { status: "in_progress" as const } : { status: "completed" as const, conclusion };
     const newest = this.#id === undefined ? await this.#findNewest(name) : undefined;
     if (newest !== undefined && (conclusion !== undefined || newest.status !== "completed")) this.#id = newest.id;
     if (this.#id === undefined) {
-      const check = { name, head_sha: request.headSha, external_id: sweepId };
+      const check = { name, head_sha: request.headSha, external_id: sweepId, ...page };
       const { data } = await rest.checks.create({ ...place, ...check, output, ...state });
       this.#id = data.id;
     } else {

@@ -8,6 +8,7 @@ import { withClient } from "#cli/client";
 import { loadArmedPlan } from "#cli/github/armed-plan";
 import { carryOut } from "#cli/github/carry-out";
 import { readOrder, type CommentOrder } from "#cli/github/comment-order";
+import { jobUrlOf } from "#cli/github/job-url";
 import { refusalText } from "#cli/github/refusal-text";
 import { note, printData } from "#cli/output";
 import { requireWorkers } from "#cli/sweep-client";
@@ -19,7 +20,7 @@ import type { pullRequestCommentWorkflow } from "#workflows/pull-request-comment
 
 /** @param text - What the gate handed on. */
 export async function submitOrder(text: string, json: boolean): Promise<void> {
-  const order = readOrder(text);
+  const order = withJob(readOrder(text), jobUrlOf(process.env));
   await withClient(async (client) => {
     const workflowId = commentWorkflowId(order.request);
     if (await isKnown(client, workflowId)) return note(`${workflowId} is there already: this delivery changes nothing`);
@@ -30,6 +31,9 @@ export async function submitOrder(text: string, json: boolean): Promise<void> {
     if (sweepId !== null) note(`queued; see it with: meshbench watch ${sweepId}`);
   });
 }
+
+const withJob = (order: CommentOrder, jobUrl: string | undefined): CommentOrder =>
+  jobUrl === undefined ? order : { ...order, request: { ...order.request, jobUrl } };
 
 /** What the comment's workflow is to do: measure, or say what there is to say. */
 export async function inputOf(client: Client, { request, command, specText }: CommentOrder): Promise<CommentInput> {

@@ -83,6 +83,12 @@ describe("the status comment", () => {
     );
     expect(text).toContain("place 2 in the line of host `local`, starts in about 1h 30m\n");
     expect(text).toContain("so far: 4 VALID");
+    expect(text).not.toContain("](");
+  });
+
+  test("has a link to the job that queued it", () => {
+    const request = { ...SWEEP.request, jobUrl: "https://github.com/octo/mesh/actions/runs/77" };
+    expect(statusComment({ ...SWEEP, request }, WAITING)).toContain(`, queued by [this job](${request.jobUrl})`);
   });
 
   test("changes every quarter of an hour while only time passes, and every minute only in the last ten", () => {

@@ -104,6 +104,13 @@ async function activitiesWithToken() {
   return ours;
 }
 
+test("the check leads to the job that queued it", async () => {
+  const jobUrl = "https://github.com/octo/mesh/actions/runs/77";
+  const request = { ...sweep().request, jobUrl };
+  await clock.run(activities().concludeSweep({ sweep: { ...sweep(), request }, end: "cancelled" }));
+  expect(github.checks.map(({ detailsUrl }) => detailsUrl)).toEqual([jobUrl]);
+});
+
 describe("of a sweep that waits, measures and ends", () => {
   test("all is shown, with few requests", async () => {
     const ours = await activitiesWithToken();

@@ -38,6 +38,8 @@ export interface DoubleCheck {
   readonly id: number;
   readonly headSha: string;
   readonly externalId: string;
+  /** Where it leads; the App's own page where none is named. */
+  readonly detailsUrl: string;
   readonly name: string;
   status: string;
   conclusion: string | null;
@@ -342,6 +344,7 @@ export class GithubDouble {
       id: this.#newId(),
       headSha: textOf(body["head_sha"]),
       externalId: textOf(body["external_id"]),
+      detailsUrl: textOf(body["details_url"]),
       name: textOf(body["name"]),
       status: textOf(body["status"], "queued"),
       conclusion: (body["conclusion"] as string | undefined) ?? null,

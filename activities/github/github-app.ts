@@ -29,8 +29,9 @@ export interface GithubApp {
 }
 
 export function openGithubApp({ appId, privateKey, apiUrl }: GithubAppSettings): GithubApp {
-  // One lane for all that is written. Octokit's own two let a comment and a check go out at the same moment.
-  const lane = new Bottleneck.Group({ maxConcurrent: 1, minTime: WRITE_EVERY_MS });
+  // One lane for all that is written. Octokit's own two let a comment and a check go out at the same moment; a comment that
+  // went through this one twice would take two turns.
+  const writes = new Bottleneck.Group({ maxConcurrent: 1, minTime: WRITE_EVERY_MS });
   const limit = new RateLimit();
   const app = new App({
     appId,
@@ -42,8 +43,8 @@ export function openGithubApp({ appId, privateKey, apiUrl }: GithubAppSettings):
       // What failed may have been done. The activity's next attempt looks before it writes.
       retry: { enabled: false },
       throttle: {
-        write: lane,
-        notifications: lane,
+        write: writes,
+        notifications: new Bottleneck.Group(),
         fallbackSecondaryRateRetryAfter: UNNAMED_LIMIT_SEC,
         onRateLimit: waitWhereShort,
         onSecondaryRateLimit: waitWhereShort,

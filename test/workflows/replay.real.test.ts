@@ -27,9 +27,11 @@ const RECORDED_OF_0_1_0 = [
   "host-queue",
   "host-queue-continued",
   "nightly-confirmed",
+  "pull-request-comment",
   "sweep-cancelled",
   "sweep-continued",
   "sweep-paused",
+  "sweep-report",
   "sweep-resumed",
 ].map((name) => `0.1.0/${name}`);
 

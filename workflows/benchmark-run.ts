@@ -58,7 +58,7 @@ async function measure(input: BenchmarkRunInput, lease: HostLease, journal: RunJ
     const reason = CancellationScope.current().consideredCancelled ? new CancelledFailure("cancelled") : error;
     const where = { step: journal.step, host: run.environment.host };
     const told = failureOf(reason, where, lease.isGranted && Date.now() >= deadlineMs);
-    const loadSec = journal.step === "main" ? (deadlineMs - journal.stepStartedMs) / 1000 : 0;
+    const loadSec = journal.step === "main" && !journal.isAttached ? (deadlineMs - journal.stepStartedMs) / 1000 : 0;
     const failure = told.kind === "deadline" && loadSec < expectedSecOf(run.point) ? heldUp(told) : told;
     log.warn("run broken off", failure.kind === "bug" ? { ...failure, error } : { ...failure });
     // Of a main loop that was not done at its deadline: the time it had.
@@ -85,7 +85,11 @@ async function passThroughPhases(
   const deadlineAt = new Date(deadlineMs).toISOString();
   const provision = phase("provision");
   await openIntent(run, startedMs, deadlineAt);
-  if (earlier !== undefined) requireAllOrNone(run, earlier, await provision.findNodes({ run }));
+  if (earlier !== undefined) {
+    const { found } = await provision.findNodes({ run });
+    requireAllOrNone(run, earlier, found);
+    if (found > 0) journal.attached();
+  }
   const { nodes, provisionSec } = await provision.provisionNodes({ run, deadlineAt });
   // These attach to what already runs: the nodes go on without us, so a second attempt measures nothing twice.
   await phase("sync").passBarrier({ run, nodes });
@@ -97,7 +101,7 @@ async function passThroughPhases(
   const { row, evidenceParts } = await collectActivities(run).collectRun({ run, nodes, startedAt });
   // Before teardown: should there be no room for it, the nodes still have it.
   await keepEvidence(run, evidenceParts);
-  return { ...row, provision_s: provisionSec };
+  return { ...row, provision_s: journal.isAttached ? null : provisionSec };
 }
 
 /** Whatever is lost from now on, the ledger knows what was meant to be there. */
@@ -111,7 +115,7 @@ async function openIntent(run: RunSpec, startedMs: number, deadlineAt: string): 
  * come late to a main loop that is under way.
  * @throws {ApplicationFailure} `node lost`; `history lost` where nothing is left of a run that was there.
  */
-function requireAllOrNone(run: RunSpec, earlier: EarlierRun, { found }: { found: number }): void {
+function requireAllOrNone(run: RunSpec, earlier: EarlierRun, found: number): void {
   const { nodes } = run.point;
   if (found === nodes || (found === 0 && earlier === "unknown")) return;
   const kind = found === 0 ? "history lost" : "node lost";

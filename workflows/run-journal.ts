@@ -12,6 +12,7 @@ import type { RunProgress } from "#workflows/messages";
 export class RunJournal {
   readonly #run: RunSpec;
   readonly #stepsDone: { step: string; tookSec: number }[] = [];
+  #isAttached = false;
   #step: RunProgress["step"] = "queued";
   #startedMs = Date.now();
   /** How the line looked when it was last asked. */
@@ -36,8 +37,18 @@ export class RunJournal {
     return this.#startedMs;
   }
 
+  /** An earlier workflow did a part of it, which nobody measured. */
+  get isAttached(): boolean {
+    return this.#isAttached;
+  }
+
+  attached(): void {
+    this.#isAttached = true;
+  }
+
   /** How long the steps took that have ended, as columns of a row. */
   get measured(): PartialMeasurement {
+    if (this.#isAttached) return {};
     const columns = this.#stepsDone.flatMap(({ step, tookSec }) =>
       isDurableStep(step) ? [[STEP_COLUMNS[step], tookSec]] : [],
     );

@@ -243,6 +243,25 @@ test("a run that is cancelled while its nodes are being created leaves none, whe
   }
 });
 
+test.for([
+  ["ends as it would have", () => {}, { status: "VALID", main_s: expect.any(Number), provision_s: null }],
+  [
+    "fails later",
+    (world: World) => onceAt(world, "collectRun", () => world.engines[0]?.restart(), 1),
+    { status: "INVALID", main_s: null, provision_s: null },
+  ],
+] as const)("an interrupted run that goes on and %s says only what it measured itself", async ([, then, row]) => {
+  const world = new World(CALM);
+  const { temporal, store } = world.ours;
+  onceAt(world, "followMainLoop", () => {
+    for (const id of ["sweep-s1", `run-${RUN}`, "host-h1"]) temporal.terminate(id);
+    then(world);
+  });
+  await world.play();
+  expect(violationsOf(world)).toEqual([]);
+  expect(store.written[0]).toMatchObject({ run_id: RUN, ...row });
+});
+
 test("an interrupted run that has lost a node meanwhile is kept as INVALID, and a fresh one follows", async () => {
   const world = new World(CALM);
   const { temporal, store } = world.ours;

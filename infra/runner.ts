@@ -76,7 +76,10 @@ function pollerOf({ repository = "", folder = "", label = [] }: Partial<ServeOpt
 
 /** The user's own unless told otherwise: the variables here are root's. */
 async function findInstallationOf(user: string) {
-  const [, , uid, , , directory = ""] = (await runCommand("getent", ["passwd", user])).split(":");
+  const entry = await runCommand("getent", ["passwd", user]).catch(() => {
+    throw new InputError([{ field: "--user", value: user, rule: "no such user" }]);
+  });
+  const [, , uid, , , directory = ""] = entry.split(":");
   const { MESHBENCH_HOME, MESHBENCH_CACHE } = process.env;
   const [state, caches] = [join(directory, ".local", "state"), join(directory, ".cache")];
   const env = { MESHBENCH_HOME, MESHBENCH_CACHE, XDG_STATE_HOME: state, XDG_CACHE_HOME: caches };

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { installUnits, removeUnits } from "#infra/runner/install-units";
 import { RUNNER_UNIT, runnerUnit, WORKER_UNIT, workerUnit } from "#infra/runner/unit";
@@ -59,6 +60,16 @@ test.skipIf(analyze === undefined).for(Object.entries({ ...UNITS, "root-worker.s
     expect(status).toBe(0);
   },
 );
+
+test.for([
+  ["root, which GitHub's runner refuses to be", ["--user", "root", "--repository", "octo/mesh"], "refuses to be root"],
+  ["words that systemd would read in its own way", ["--user", "a b"], "must match"],
+] as const)("install refuses %s", ([, flags, message]) => {
+  const script = join(import.meta.dirname, "..", "..", "infra", "runner.ts");
+  const { status, stderr } = spawnSync(process.execPath, [script, "install", ...flags], { encoding: "utf8" });
+  expect(stderr).toContain(message);
+  expect(status).toBe(2);
+});
 
 test("services are started when what ran before them has made room, and are gone with their files", async () => {
   const calls: string[] = [];

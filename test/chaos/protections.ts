@@ -84,6 +84,27 @@ export const PROTECTIONS: readonly Protection[] = [
     seenBy: fast("test/activities/fence/host-fence.test.ts"),
   },
   {
+    name: "fence: marks in the folders of users who came before the shared one",
+    file: "activities/fence/lock-files.ts",
+    intact: `const holders = this.#findOtherDirs().map(async (dir) => {`,
+    broken: `const holders = this.#findOtherDirs().slice(0, 0).map(async (dir) => {`,
+    seenBy: fast("test/activities/fence/lock-files.test.ts"),
+  },
+  {
+    name: "image builds: none beside a run",
+    file: "activities/image/image-builds.ts",
+    intact: `if (holder === undefined) return await build();`,
+    broken: `return await build();`,
+    seenBy: fast("test/activities/image/image-builds.test.ts"),
+  },
+  {
+    name: "image builds: a run waits for those that began before it",
+    file: "activities/image/image-builds.ts",
+    intact: `while (this.#underWay > 0) {`,
+    broken: `while (this.#underWay < 0) {`,
+    seenBy: fast("test/activities/image/image-builds.test.ts"),
+  },
+  {
     name: "fence: given back only once nothing is left",
     file: "activities/destroy-nodes.ts",
     intact: `if (left.length > 0) {`,
@@ -173,6 +194,13 @@ export const PROTECTIONS: readonly Protection[] = [
     broken: `  await new HostFence(host).release(runId);
   for (const provider of host.providers.values()) await provider.destroyRun(runId);`,
     seenBy: fast("test/activities/reap-host.test.ts"),
+  },
+  {
+    name: "reaper: a server out of reach has lost no history",
+    file: "worker/reap.ts",
+    intact: `if (isElsewhere() || existsSync(installation.temporalDatabase)) return false;`,
+    broken: `if (existsSync(installation.temporalDatabase)) return false;`,
+    seenBy: fast("test/worker/lost-history.test.ts"),
   },
   {
     name: "engine: removal goes by the host's label, too",
@@ -284,6 +312,27 @@ export const PROTECTIONS: readonly Protection[] = [
     intact: `if (cpuPct > limitPct) {`,
     broken: `if (cpuPct > 100) {`,
     seenBy: fast("test/model/guards.test.ts"),
+  },
+  {
+    name: "guard: samples that find no room are kept",
+    file: "activities/guards/host-guards.ts",
+    intact: `this.#unwritten.push(entry);`,
+    broken: ``,
+    seenBy: fast("test/activities/guards/unwritten-samples.test.ts"),
+  },
+  {
+    name: "guard: lost samples are no quiet host",
+    file: "model/guards.ts",
+    intact: `if (guards === "samples lost")`,
+    broken: `if (limitPct < 0)`,
+    seenBy: fast("test/model/judgement.test.ts"),
+  },
+  {
+    name: "evidence: changed since it was stored",
+    file: "activities/results/sqlite-store.ts",
+    intact: `return sha256(text) === digest ? { state: "as stored", text } : { state: "changed" };`,
+    broken: `return { state: "as stored", text };`,
+    seenBy: fast("test/activities/results/sqlite-store.test.ts"),
   },
   {
     name: "guard: a clock that runs fast or slow",

@@ -38,14 +38,16 @@ const PROVISIONING_LIMIT = 1.3;
 const SYNC_LIMIT = 1.5;
 /** As the provider has it. */
 const CALLS_AT_ONCE = 4;
+/** Of VMs that only have to be there: all of them have room on the simulated host. */
+const SMALL_MIB = 128;
 const SECRET = randomBytes(32).toString("hex");
 const NEVER = new AbortController().signal;
 
 /** A run of its own, for tuples that do not matter. */
-async function newRun(provider: NodeProvider, wanted: Environment, nodes: number): Promise<RunSpec> {
+async function newRun(provider: NodeProvider, wanted: Environment, nodes: number, memoryMib = 256): Promise<RunSpec> {
   const environment = await provider.prepareEnvironment(wanted);
   const runId = `bench-${randomBytes(4).toString("hex")}-p1-r1-a1`;
-  const point = { nodes, memoryMib: 256, ratePerMin: 6000, durationSec: 1 };
+  const point = { nodes, memoryMib, ratePerMin: 6000, durationSec: 1 };
   return sampleRun({ runId, sweepId: runId.split("-p1")[0]!, environment, point });
 }
 
@@ -125,7 +127,7 @@ async function countCalls(host: EsxiHarness, nodes: number): Promise<{ made: num
   const counted = host.open({ connect: { ...host.vcsim.govcOptions, govc: counter } });
   const countSoFar = async () => (await readFile(log, "utf8")).split("\n").length - 1;
   try {
-    const run = await newRun(counted, ESXI_ENVIRONMENT, nodes);
+    const run = await newRun(counted, ESXI_ENVIRONMENT, nodes, SMALL_MIB);
     const deadlineAt = inTenMinutes();
     await counted.ensureRun(run, deadlineAt, NEVER);
     const before = await countSoFar();
@@ -196,8 +198,8 @@ await runBench({
     for (let round = 1; round <= rounds; round++) {
       note(`round ${round} of ${rounds}`);
       const [oursRun, plainRun] = [
-        await newRun(host.provider, ESXI_ENVIRONMENT, nodes),
-        await newRun(host.provider, ESXI_ENVIRONMENT, nodes),
+        await newRun(host.provider, ESXI_ENVIRONMENT, nodes, SMALL_MIB),
+        await newRun(host.provider, ESXI_ENVIRONMENT, nodes, SMALL_MIB),
       ];
       const ours = await provisionOurs(host, oursRun);
       await host.provider.destroyRun(oursRun.runId);

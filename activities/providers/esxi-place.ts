@@ -15,6 +15,8 @@ export interface Place {
   readonly datastore: DatastoreInfo;
   readonly network: Named<NetworkRef>;
   readonly pool: PoolRef;
+  /** The host or the cluster that the pool is a part of. */
+  readonly computeResource: Ref | undefined;
   readonly folder?: FolderRef;
 }
 
@@ -34,12 +36,20 @@ export async function findPlace(govc: Govc, names: PlaceNames, host: string): Pr
     throw new BenchError("esxi refused", `datastore ${datastore.name} is not accessible`, { host });
   }
   const folder = names.folder && theOne(folders, { name: names.folder, what: "folder", host }).ref;
+  const pool = theOne(pools, { name: names.resourcePool ?? ROOT_POOL, what: "resource_pool", host });
   return {
     datastore,
     network: theOne(networks, { name: names.network, what: "network", host }),
-    pool: theOne(pools, { name: names.resourcePool ?? ROOT_POOL, what: "resource_pool", host }).ref,
+    pool: pool.ref,
+    computeResource: ownerOf(pool, pools),
     ...(folder && { folder }),
   };
+}
+
+/** Pools are in pools. */
+function ownerOf({ parent }: Named, pools: readonly Named[]): Ref | undefined {
+  const above = pools.find(({ ref }) => ref === parent);
+  return above ? ownerOf(above, pools) : parent;
 }
 
 function theOne<T extends { readonly ref: Ref; readonly name: string }>(

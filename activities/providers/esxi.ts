@@ -5,6 +5,7 @@ import type { LimitFunction } from "p-limit";
 import type { EngineFence } from "#activities/fence/fence-mark";
 import { awaitAddress, DEFAULT_ADDRESS_TIMING } from "#activities/providers/esxi-address";
 import type { AddressTiming } from "#activities/providers/esxi-address";
+import { requireRoom } from "#activities/providers/esxi-capacity";
 import { EsxiConnection, isGovcError } from "#activities/providers/esxi-connection";
 import { prepareEsxiEnvironment, requireWholeSizes } from "#activities/providers/esxi-environment";
 import { ADDRESS_KEY, describeVm, uuidOf, vmsOfNode } from "#activities/providers/esxi-labels";
@@ -77,14 +78,14 @@ export class EsxiProvider implements NodeProvider {
 
   async ensureRun(run: RunSpec, _deadlineAt: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { cpus, memoryMib, nodes, resolve } = run.point;
+    const { cpus, memoryMib, resolve } = run.point;
     const host = this.#options.hostId;
     requireWholeSizes({ cpus, memoryMib, host });
     if (resolve === "names" && this.#options.domain === undefined) {
       const message = "resolve: names needs a domain that DNS knows the VMs in: esxi.domain in hosts.yaml";
       throw new BenchError("dns", message, { host });
     }
-    await this.#requireMemory(nodes * memoryMib, signal);
+    await requireRoom(this.#connection, run, (await this.#site.get()).place, signal);
     this.#templates.delete(run.environment.imageDigest); // it may have gone since the last run
     const { isSimulated } = await this.#templateOf(run, signal);
     refuseUnnoticedSimulator(run, isSimulated);
@@ -179,14 +180,6 @@ export class EsxiProvider implements NodeProvider {
     if (template?.imageDigest === imageDigest) return template;
     const problem = template === undefined ? "is no longer there" : `is another one now: ${template.imageDigest}`;
     throw new BenchError("image", `template ${JSON.stringify(name)} ${problem}`, { host });
-  }
-
-  async #requireMemory(neededMib: number, signal: AbortSignal): Promise<void> {
-    const hosts = await this.#connection.converge(signal, (govc) => govc.inventory.hosts());
-    const thereMib = hosts.reduce((sum, { memoryMib }) => sum + memoryMib, 0);
-    if (neededMib <= thereMib) return;
-    const message = `the nodes need ${neededMib} MiB together, the host has ${thereMib} MiB`;
-    throw new BenchError("capacity", message, { host: this.#options.hostId });
   }
 
   /** And writes it down, so that this VM is never started again. */

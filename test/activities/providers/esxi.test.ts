@@ -82,6 +82,49 @@ describe("a simulator", () => {
   });
 });
 
+/** On a host with 7 GiB free, unless it is said otherwise. */
+async function roomFor(run: RunSpec, options: ConstructorParameters<typeof FakeEsxi>[0] & object = {}) {
+  using host = new FakeEsxi({
+    answers: { "device.info": DISKS },
+    ...options,
+    vms: { "VirtualMachine:2": TEMPLATE, ...options.vms },
+  });
+  const provider = host.open({ template: "golden" });
+  const { imageDigest } = await provider.prepareEnvironment(ENVIRONMENT);
+  await provider.ensureRun({ ...run, environment: { ...run.environment, imageDigest } }, DEADLINE_AT, signal);
+  await provider.close();
+}
+
+const refusedBy = (what: string) => ({ kind: "capacity", message: expect.stringContaining(what) as string });
+
+describe("room", () => {
+  const GIB = 1024;
+  const sized = (nodes: number, more: object = {}) => sampleRun({ point: { nodes, memoryMib: GIB }, ...more });
+
+  test("is what is free on hosts that VMs can be on", async () => {
+    await roomFor(sized(7));
+    await expect(roomFor(sized(8))).rejects.toMatchObject(refusedBy("8192 MiB together, the host has 7168 MiB free"));
+    const hosts = {
+      "HostSystem:h1": {},
+      "HostSystem:h2": { "runtime.inMaintenanceMode": true },
+      "HostSystem:h3": { parent: { type: "ClusterComputeResource", value: "another" } },
+    };
+    await expect(roomFor(sized(8), { hosts })).rejects.toMatchObject(refusedBy("the host has 7168 MiB free"));
+    await roomFor(sized(8), { hosts: { "HostSystem:h1": {}, "HostSystem:h2": {} } });
+  });
+
+  test("is not asked for twice by VMs that are on", async () => {
+    const vms = { "VirtualMachine:1": { ...VM, "runtime.powerState": "poweredOn" } };
+    expect(await roomFor(sized(8), { vms })).toBeUndefined();
+  });
+
+  test("is on the datastore, too", async () => {
+    const datastore = { freeSpace: 3 * 1024 ** 3 };
+    await roomFor(sized(3), { datastore });
+    await expect(roomFor(sized(4), { datastore })).rejects.toMatchObject(refusedBy("the datastore ds1 has 3072 MiB"));
+  });
+});
+
 /** What a VM has in guestinfo when it is switched on. */
 async function configOf(point: Partial<RunSpec["point"]>): Promise<string[]> {
   using host = new FakeEsxi({

@@ -153,12 +153,15 @@ export function formatComparisonText(report: ComparisonReport): string {
   ].join("\n\n");
 }
 
-/** For pull requests: verdict first, then a table, environments before figures. */
-export function formatComparisonMarkdown(report: ComparisonReport): string {
+/** Verdict first. */
+export const formatComparisonMarkdown = (report: ComparisonReport): string =>
+  `${signOf(report.comparison)} **${inline(verdictText(report))}**\n\n${comparisonDetails(report)}\n`;
+
+/** What stands below the verdict: warnings, then environments, then a table; in Markdown. */
+export function comparisonDetails(report: ComparisonReport): string {
   const differing = differingFacts(report);
   const lines = linesOf(report);
   return [
-    `${signOf(report.comparison)} **${inline(verdictText(report))}**`,
     list(comparisonWarnings(report).map((warning) => `⚠️ ${inline(warning)}`)),
     ...section(
       "The environments differ",
@@ -175,8 +178,7 @@ export function formatComparisonMarkdown(report: ComparisonReport): string {
     `a = ${code(report.a.name)}, b = ${code(report.b.name)}. Medians of VALID runs, less is better; interval: seeded bootstrap of the difference; p: Mann-Whitney, \`~\` from ${ALPHA} on. The verdict holds over all points (Holm).`,
   ]
     .filter((part) => part !== "")
-    .join("\n\n")
-    .concat("\n");
+    .join("\n\n");
 }
 
 /** What a reader has to know before believing it. */

@@ -6,7 +6,7 @@ import { fullNameOf, type Arm, type SpecChanges, type SweepEnd, type SweepOnPull
 import type { RunRow } from "#model/result-row";
 import type { StatusCounts } from "#model/sweep-progress";
 import { formatDuration } from "#model/units";
-import { formatComparisonMarkdown, signOf, verdictText, type ComparisonReport } from "#report/comparison";
+import { comparisonDetails, signOf, verdictText, type ComparisonReport } from "#report/comparison";
 import { comparisonChart } from "#report/mermaid";
 import { printable } from "#report/format";
 import { code, inline, list, table } from "#report/markdown-text";
@@ -93,7 +93,7 @@ export function finalComment(sweep: SweepOnPullRequest, finished: FinishedSweep)
     { name: "the heading", text: `## ${sign} ${inline(text)}` },
     {
       name: "the comparison",
-      text: comparison === undefined ? summary : formatComparisonMarkdown(comparison).trimEnd(),
+      text: comparison === undefined ? summary : comparisonDetails(comparison),
     },
     { name: "the plot", text: comparison === undefined ? "" : comparisonChart(comparison).join("\n\n") },
     { name: "“Runs”", text: runsTable(rows), frame: folded("Runs") },

@@ -135,6 +135,7 @@ describe("the check", () => {
       conclusion: "failure",
       title: `head ${"a".repeat(12)} has no VALID run at 1 of 1 point where base ${"b".repeat(12)} has; 6 of 12 runs VALID`,
     });
+    expect(finalComment(SWEEP, ended).match(/has no VALID run at/g)).toHaveLength(1);
     expect(finalComment(SWEEP, ended)).toMatch(/^## ❌ head a+ has no VALID run/);
     expect(finalComment(SWEEP, ended)).toMatch(/has no VALID run \(base b+: 6 VALID; head a+: 6 (FAILED|INVALID)\)/);
   });

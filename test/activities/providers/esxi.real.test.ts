@@ -4,4 +4,3 @@ import { describeProviderContract } from "#test/support/provider-contract";
 describeProviderContract("ESXi, a standalone host (simulated)", () =>
   EsxiHarness.start({ mode: "esx", areIdle: true }),
 );
-describeProviderContract("ESXi, a vCenter (simulated)", () => EsxiHarness.start({ mode: "vcenter", areIdle: true }));

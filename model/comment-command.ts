@@ -208,9 +208,14 @@ function checkSpecName(verb: string, spec: string | undefined): InputIssue[] {
   if (spec === undefined || spec.includes("=")) {
     return [{ field: `/bench ${verb}`, value: spec ?? "", rule, hint }];
   }
-  const isPath = /^[\w.-]+(?:\/[\w.-]+)*$/.test(spec) && !spec.split("/").some((part) => /^\.\.?$/.test(part));
-  return isPath ? [] : [{ field: `/bench ${verb}`, value: spec, rule, hint: "no .., no absolute path" }];
+  return isRepositoryPath(spec)
+    ? []
+    : [{ field: `/bench ${verb}`, value: spec, rule, hint: "no .., no absolute path" }];
 }
+
+/** Of a file in the repository, without a way out of it. */
+export const isRepositoryPath = (path: string): boolean =>
+  /^[\w.-]+(?:\/[\w.-]+)*$/.test(path) && !path.split("/").some((part) => /^\.\.?$/.test(part));
 
 function checkDuplicates(pairs: readonly Pair[]): InputIssue[] {
   return [...Map.groupBy(pairs, ({ key }) => key)].flatMap(([key, same]) =>

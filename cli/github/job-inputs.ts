@@ -1,15 +1,21 @@
 /** What a job of sweep.yml asks for, as its environment says it. People typed it: it passes the comment's grammar. */
 
 import { createHash } from "node:crypto";
-import { parseComment, type RunCommand } from "#model/comment-command";
+import { isRepositoryPath, parseComment, type RunCommand } from "#model/comment-command";
 import { InputError } from "#model/errors";
+
+/** What is measured: this version's node, the one of the commit that was checked out, or others'. */
+export type JobNode =
+  | { readonly kind: "installed" | "source" }
+  | { readonly kind: "image"; readonly image: string }
+  /** Of a Dockerfile in the commit that was checked out. */
+  | { readonly kind: "dockerfile"; readonly path: string };
 
 export interface JobInputs {
   /** The same in every attempt of the job; another one for other inputs of the same workflow run. */
   readonly sweepId: string;
   readonly command: RunCommand;
-  /** Whether the node of the commit that was checked out is measured, not the installed one. */
-  readonly isSourceMeasured: boolean;
+  readonly node: JobNode;
 }
 
 /** What a comment may say, and a job has another way for. */
@@ -18,16 +24,36 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   sha: "the commit that is measured is the input `ref`",
 };
 
-/** @throws {InputError} With everything wrong in it. */
+/** @throws {InputError} */
 export function readJobInputs(env: NodeJS.ProcessEnv): JobInputs {
   const [spec = "", set = "", ref = ""] = ["MESHBENCH_SPEC", "MESHBENCH_SET", "MESHBENCH_REF"].map((name) => env[name]);
-  const command = readCommand(spec, set);
-  if (command.image !== undefined && ref !== "") {
-    const hint = "leave `ref` empty: it is for a node that is built";
-    throw new InputError([{ field: "image", value: command.image, rule: "and `ref` name two nodes", hint }]);
-  }
+  const [own, others] = partition(set.split(" "), (word) => word.startsWith("dockerfile="));
+  const command = readCommand(spec, others.join(" "));
+  const node = nodeOf(
+    own.map((word) => word.slice("dockerfile=".length)),
+    command.image,
+    ref,
+  );
   const sweepId = `job-${slugOf(env["GITHUB_REPOSITORY"] ?? "")}-${readRunId(env)}-${hashOf([spec, set, ref])}`;
-  return { sweepId, command, isSourceMeasured: ref !== "" };
+  return { sweepId, command, node };
+}
+
+const partition = (words: readonly string[], isFirst: (word: string) => boolean): [string[], string[]] => [
+  words.filter((word) => isFirst(word)),
+  words.filter((word) => !isFirst(word)),
+];
+
+function nodeOf(dockerfiles: readonly string[], image: string | undefined, ref: string): JobNode {
+  const [path] = dockerfiles;
+  if (image !== undefined && (path !== undefined || ref !== "")) {
+    const hint = "without an image, `ref` and dockerfile= name a node that is built";
+    throw new InputError([{ field: "image", value: image, rule: "and what is built are two nodes", hint }]);
+  }
+  if (image !== undefined) return { kind: "image", image };
+  if (path === undefined) return { kind: ref === "" ? "installed" : "source" };
+  if (dockerfiles.length === 1 && isRepositoryPath(path)) return { kind: "dockerfile", path };
+  const rule = "must be one path in the repository";
+  throw new InputError([{ field: "dockerfile", value: dockerfiles.join(" "), rule, hint: "no .., no absolute path" }]);
 }
 
 function readCommand(spec: string, set: string): RunCommand {

@@ -4,10 +4,11 @@ import { execFile } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { promisify } from "node:util";
+import type { JobNode } from "#cli/github/job-inputs";
 import { PRESETS } from "#cli/presets";
 import { readTextFile } from "#cli/read-text-file";
 import { InputError, UnavailableError } from "#model/errors";
-import { buildSourceImage } from "#worker/source-image";
+import { buildDockerfile, buildSourceImage } from "#worker/source-image";
 
 /**
  * A link in the repository must not lead out of it.
@@ -37,12 +38,25 @@ export async function readSourceCommit(source: string): Promise<string> {
 }
 
 /**
- * @returns The engine's id of the image.
- * @throws {UnavailableError} Where its node cannot be built.
+ * @returns The engine's id of the image that is measured; `undefined` where this version's own is.
+ * @throws {UnavailableError} Where it cannot be built.
  */
-export async function imageOfSource(source: string): Promise<string> {
+export async function imageOf(node: JobNode, source: string): Promise<string | undefined> {
+  switch (node.kind) {
+    case "installed":
+      return undefined;
+    case "image":
+      return node.image;
+    case "source":
+      return built(() => buildSourceImage(source, process.env));
+    case "dockerfile":
+      return built(() => buildDockerfile(source, node.path));
+  }
+}
+
+async function built(build: () => Promise<string>): Promise<string> {
   try {
-    return await buildSourceImage(source, process.env);
+    return await build();
   } catch (error) {
     const why = `no node image of this commit: ${(error as Error).message}`;
     throw new UnavailableError(why, "meshbench image build", { cause: error });

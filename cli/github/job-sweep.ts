@@ -9,7 +9,7 @@ import type { Client } from "@temporalio/client";
 import { withClient } from "#cli/client";
 import { followToEnd } from "#cli/follow-to-end";
 import { readJobInputs, type JobInputs } from "#cli/github/job-inputs";
-import { imageOfSource, readSourceCommit, readSourceFile } from "#cli/github/job-source";
+import { imageOf, readSourceCommit, readSourceFile } from "#cli/github/job-source";
 import { note } from "#cli/output";
 import { PRESETS } from "#cli/presets";
 import { loadPlan } from "#cli/spec-file";
@@ -57,10 +57,10 @@ export async function cancelJobSweep(env: Env = process.env): Promise<void> {
   });
 }
 
-async function queueSweep(client: Client, { sweepId, command, isSourceMeasured }: JobInputs): Promise<void> {
-  const sourceSha = await (isSourceMeasured ? readSourceCommit(SOURCE) : readSourceSha());
-  const image = isSourceMeasured ? await imageOfSource(SOURCE) : command.image;
-  const plan = await planOf(command, image);
+async function queueSweep(client: Client, { sweepId, command, node }: JobInputs): Promise<void> {
+  const isBuilt = node.kind === "source" || node.kind === "dockerfile";
+  const sourceSha = await (isBuilt ? readSourceCommit(SOURCE) : readSourceSha());
+  const plan = await planOf(command, await imageOf(node, SOURCE));
   await requireWorkers(client, new Set(plan.spec.environments.map(({ host }) => host)));
   await startSweep(client, { sweepId, plan, sourceSha, priority: command.priority });
 }

@@ -42,15 +42,30 @@ test("jobs of one run that ask for different things, as those of a matrix do, ha
 });
 
 test("an image of one's own is what is measured", () => {
-  const { command, isSourceMeasured } = readJobInputs(job({ MESHBENCH_SET: `image=${IMAGE} nodes=4 prio=5` }));
-  expect(command).toMatchObject({ image: IMAGE, set: ["nodes=4"], priority: 5 });
-  expect(isSourceMeasured).toBe(false);
+  const { command, node } = readJobInputs(job({ MESHBENCH_SET: `image=${IMAGE} nodes=4 prio=5` }));
+  expect(command).toMatchObject({ set: ["nodes=4"], priority: 5 });
+  expect(node).toEqual({ kind: "image", image: IMAGE });
+});
+
+test("a Dockerfile in the repository makes the node that is measured, else the commit itself does, else what is installed", () => {
+  const nodeOf = (change: NodeJS.ProcessEnv) => readJobInputs(job(change)).node;
+  const { command, node } = readJobInputs(job({ MESHBENCH_SET: "nodes=4 dockerfile=bench/Dockerfile" }));
+  expect(node).toEqual({ kind: "dockerfile", path: "bench/Dockerfile" });
+  expect(command.set).toEqual(["nodes=4"]);
+  expect(nodeOf({ MESHBENCH_SET: "dockerfile=Dockerfile", MESHBENCH_REF: "main" })).toMatchObject({
+    kind: "dockerfile",
+  });
+  expect(nodeOf({ MESHBENCH_REF: "main" })).toEqual({ kind: "source" });
+  expect(nodeOf({})).toEqual({ kind: "installed" });
 });
 
 test.for<[string, NodeJS.ProcessEnv, RegExp]>([
   ["what a job is compared with", { MESHBENCH_SET: "nodes=4 vs=base" }, /vs.*not for jobs/s],
   ["a commit beside the input that names it", { MESHBENCH_SET: `sha=${COMMIT}` }, /sha.*input `ref`/s],
   ["two nodes", { MESHBENCH_SET: `image=${IMAGE}`, MESHBENCH_REF: "main" }, /image.*two nodes/s],
+  ["an image beside a Dockerfile", { MESHBENCH_SET: `image=${IMAGE} dockerfile=Dockerfile` }, /image.*two nodes/s],
+  ["a Dockerfile elsewhere", { MESHBENCH_SET: "dockerfile=../Dockerfile" }, /dockerfile.*one path in the repository/s],
+  ["two Dockerfiles", { MESHBENCH_SET: "dockerfile=a dockerfile=b" }, /dockerfile.*one path in the repository/s],
   ["an image that could change", { MESHBENCH_SET: "image=node:latest" }, /image.*digest/s],
   ["a machine that is no job's", { GITHUB_RUN_ID: "" }, /GITHUB_RUN_ID/],
 ])("refuses %s", ([, change, message]) => {

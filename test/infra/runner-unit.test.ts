@@ -1,13 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { installUnits, removeUnits } from "#infra/runner/install-units";
 import { RUNNER_UNIT, runnerUnit, WORKER_UNIT, workerUnit } from "#infra/runner/unit";
 import { findProgram } from "#infra/console/commands";
 import { TempDir } from "#test/support/temp-dir";
 
 const SERVICE = { user: "bench", home: "/home/bench/.meshbench", cache: "/home/bench/.cache/meshbench" };
+// Programs are started in some, which a busy machine takes longer for.
+vi.setConfig({ testTimeout: 20_000 });
+
 const COMMAND = [process.execPath, "/opt/meshbench/infra/supervisor/serve.ts"];
 const UNITS = {
   [WORKER_UNIT]: workerUnit({ ...SERVICE, command: COMMAND }),

@@ -12,9 +12,22 @@ import type { Govc, VmInfo, VmRef } from "#govc-wrapper";
 import { digestOf } from "#activities/image/node-image";
 import { BenchError } from "#model/errors";
 import { LABEL } from "#model/ids";
+import { isPastDeadline } from "#model/reaping";
 
-/** What an import says of itself from its first moment until its mark is there, which cannot be given with it. */
-const importAnnotationOf = (imageDigest: string): string => `meshbench import of ${imageDigest}`;
+/**
+ * What an import says of itself from its first moment until its mark is there, which cannot be given with it. Others that
+ * use this datastore cannot be at it, since a run has taken its fence; those of a vCenter's other datastores can.
+ */
+const importAnnotationOf = ({ imageDigest, place, deadlineAt }: WantedTemplate): string =>
+  `meshbench import of ${imageDigest} to ${encodeURI(place.datastore.url)} until ${deadlineAt}`;
+
+/** @returns `undefined` where it is none that is unfinished. */
+function parseImport({ extraConfig, annotation }: VmInfo, imageDigest: string) {
+  const [, digest, url = "", deadlineAt = ""] =
+    /^meshbench import of (\S+) to (\S+) until (\S+)$/.exec(annotation) ?? [];
+  if (IMAGE_KEY in extraConfig || digest !== imageDigest) return undefined;
+  return { datastoreUrl: decodeURI(url), deadlineAt };
+}
 
 /** The one that linked clones are made from; child disks on a standalone host need none. */
 const SNAPSHOT = "meshbench";
@@ -78,34 +91,51 @@ const imageDigestOf = ({ extraConfig, instanceUuid = "", uuid = "", vmxPath = ""
  */
 export async function ensureTemplate(
   connection: EsxiConnection,
-  { imageDigest, place, isVcenter, source }: WantedTemplate,
+  wanted: WantedTemplate,
   signal: AbortSignal,
 ): Promise<Template> {
+  const { imageDigest, isVcenter, source } = wanted;
   const host = connection.hostId;
   const name = templateNameOf(imageDigest);
   return connection.converge(signal, async (govc) => {
     const vms = await connection.listVms();
-    const unfinished = vms.filter((vm) => vm.name === name && isUnfinishedImport(vm, imageDigest));
-    for (const { ref } of unfinished) await connection.make(signal, () => govc.vm.destroy(ref));
+    const unfinished = vms.filter((vm) => vm.name === name && parseImport(vm, imageDigest) !== undefined);
+    for (const vm of unfinished) await connection.make(signal, () => removeImport(govc, vm, wanted));
     const others = vms.filter((vm) => !unfinished.includes(vm));
     const existing = readTemplate(others, name, { isVcenter, host });
     if (existing?.imageDigest === imageDigest) return existing;
     if (existing)
       throw new BenchError("name taken", `name ${name} is taken by a foreign VM, ${existing.ref}`, { host });
     const file = await requireAppliance(source, imageDigest, host);
-    await connection.make(signal, () => importTemplate(govc, { name, file, place, imageDigest, isVcenter }));
+    await importTemplate(govc, { ...wanted, name, file }, signal);
     throw new ChangedMeanwhileError(`template ${name} was just imported`);
   });
 }
 
-const isUnfinishedImport = ({ extraConfig, annotation }: VmInfo, imageDigest: string): boolean =>
-  !(IMAGE_KEY in extraConfig) && annotation === importAnnotationOf(imageDigest);
+async function removeImport(govc: Govc, vm: VmInfo, { imageDigest, place, now }: WantedTemplate): Promise<void> {
+  const { datastoreUrl, deadlineAt = "" } = parseImport(vm, imageDigest) ?? {};
+  const isOurs = datastoreUrl === place.datastore.url;
+  if (!isOurs && !isPastDeadline(deadlineAt, now())) {
+    throw new ChangedMeanwhileError(`somebody else imports template ${vm.name} until ${deadlineAt} at the latest`);
+  }
+  try {
+    await govc.vm.destroy(vm.ref);
+  } catch (error) {
+    // Its transfer was cut off a moment ago, and the host still holds on to it.
+    if (isGovcError(error, "wrong state", "not found"))
+      throw new ChangedMeanwhileError(error.message, { cause: error });
+    throw error;
+  }
+}
 
 interface WantedTemplate {
   readonly imageDigest: string;
   readonly place: Place;
   readonly isVcenter: boolean;
   readonly source: DiskSource;
+  /** Of the run, UTC, ISO 8601: whoever imports is done or dead then. */
+  readonly deadlineAt: string;
+  readonly now: () => Date;
 }
 
 async function requireAppliance(source: DiskSource, imageDigest: string, host: string): Promise<string> {
@@ -130,17 +160,19 @@ export async function findTemplateDisk(
   throw new BenchError("image", `template ${JSON.stringify(name)} ${problem}`, { host: connection.hostId });
 }
 
-/** Its mark comes last: without it, it is not finished. */
+/** Its mark comes last: without it, it is not finished. A transfer that is called off leaves such a one. */
 async function importTemplate(
   govc: Govc,
-  wanted: { name: string; file: string; place: Place; imageDigest: string; isVcenter: boolean },
+  wanted: WantedTemplate & { name: string; file: string },
+  signal: AbortSignal,
 ): Promise<void> {
   const { name, file, place, imageDigest, isVcenter } = wanted;
   const { datastore, network, pool, folder } = place;
   const target = { datastore: datastore.ref, pool, ...(folder && { folder }) };
   try {
-    const annotation = importAnnotationOf(imageDigest);
-    await govc.import.ova({ name, file, annotation, ...target, networks: { [APPLIANCE_NETWORK]: network.name } });
+    const annotation = importAnnotationOf(wanted);
+    const networks = { [APPLIANCE_NETWORK]: network.ref };
+    await govc.import.ova({ name, file, annotation, ...target, networks }, { signal });
   } catch (error) {
     if (isGovcError(error, "already exists")) throw new ChangedMeanwhileError(error.message, { cause: error });
     throw error;

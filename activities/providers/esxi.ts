@@ -76,7 +76,7 @@ export class EsxiProvider implements NodeProvider {
     return prepareEsxiEnvironment(this.#connection, environment, { source, names, template });
   }
 
-  async ensureRun(run: RunSpec, _deadlineAt: string, signal: AbortSignal): Promise<void> {
+  async ensureRun(run: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { cpus, memoryMib, resolve } = run.point;
     const host = this.#options.hostId;
@@ -87,12 +87,12 @@ export class EsxiProvider implements NodeProvider {
     }
     await requireRoom(this.#connection, run, (await this.#site.get()).place, signal);
     this.#templates.delete(run.environment.imageDigest); // it may have gone since the last run
-    const { isSimulated } = await this.#templateOf(run, signal);
+    const { isSimulated } = await this.#templateOf(run, deadlineAt, signal);
     refuseUnnoticedSimulator(run, isSimulated);
   }
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
-    const template = await this.#templateOf(run, signal);
+    const template = await this.#templateOf(run, node.deadlineAt, signal);
     const wanted = { run, node, template, now: this.#now, slots: this.#slots, ...(await this.#site.get()) };
     const { vm, startedMs } = await ensureVm(this.#connection, wanted, signal);
     const address = vm.extraConfig[ADDRESS_KEY] ?? (await this.#awaitAddress(vm, node.index, signal));
@@ -146,11 +146,15 @@ export class EsxiProvider implements NodeProvider {
     return this.#connection.close();
   }
 
-  #templateOf({ environment: { imageDigest } }: RunSpec, signal: AbortSignal): Promise<ReadyTemplate> {
+  #templateOf(
+    { environment: { imageDigest } }: RunSpec,
+    deadlineAt: string,
+    signal: AbortSignal,
+  ): Promise<ReadyTemplate> {
     return this.#templateSlot(async () => {
       const known = this.#templates.get(imageDigest);
       if (known) return known;
-      const template = await this.#ensureTemplate(imageDigest, signal);
+      const template = await this.#ensureTemplate(imageDigest, deadlineAt, signal);
       const { isVcenter, place } = await this.#site.get();
       const disk = !isVcenter && { diskPath: await findTemplateDisk(this.#connection, template, place) };
       const ready = { ...template, ...disk };
@@ -171,10 +175,13 @@ export class EsxiProvider implements NodeProvider {
     return this.#apiType === "VirtualCenter";
   }
 
-  async #ensureTemplate(imageDigest: string, signal: AbortSignal): Promise<Template> {
+  async #ensureTemplate(imageDigest: string, deadlineAt: string, signal: AbortSignal): Promise<Template> {
     const { template: name, source, hostId: host } = this.#options;
     const { place, isVcenter } = await this.#site.get();
-    if (name === undefined) return ensureTemplate(this.#connection, { imageDigest, place, isVcenter, source }, signal);
+    if (name === undefined) {
+      const wanted = { imageDigest, place, isVcenter, source, deadlineAt, now: this.#now };
+      return ensureTemplate(this.#connection, wanted, signal);
+    }
     const vms = await this.#connection.converge(signal, () => this.#connection.listVms());
     const template = readTemplate(vms, name, { isVcenter, host });
     if (template?.imageDigest === imageDigest) return template;

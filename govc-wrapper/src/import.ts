@@ -4,8 +4,8 @@ import { rm } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import type { Caller } from "./caller.ts";
 import type { CallOptions } from "./options.ts";
-import { checkDatastorePath, checkNewName, checkRef } from "./references.ts";
-import type { DatastoreRef } from "./references.ts";
+import { checkDatastorePath, checkNetwork, checkNewName, checkRef } from "./references.ts";
+import type { DatastoreRef, NetworkRef } from "./references.ts";
 import type { StateFolder } from "./state-folder.ts";
 import { placementFlags } from "./vm.ts";
 import type { Placement } from "./vm.ts";
@@ -15,8 +15,8 @@ export interface OvaImport extends Placement {
   /** An absolute path on this machine. */
   readonly file: string;
   readonly diskProvisioning?: "thin" | "thick" | "eagerZeroedThick";
-  /** The OVA's networks to those of the host, by name: `{ "VM Network": "bench-net" }`. */
-  readonly networks?: Readonly<Record<string, string>>;
+  /** The host's network for each of the OVA's, by its name there. */
+  readonly networks?: Readonly<Record<string, NetworkRef>>;
   /** See `NewVm`; the OVA's own by default. */
   readonly annotation?: string;
 }
@@ -39,7 +39,7 @@ export class ImportCalls {
     const spec = {
       Annotation: annotation,
       DiskProvisioning: diskProvisioning,
-      NetworkMapping: Object.entries(networks).map(([Name, Network]) => ({ Name, Network })),
+      NetworkMapping: Object.entries(networks).map(([Name, ref]) => ({ Name, Network: checkNetwork(command, ref) })),
       PowerOn: false,
       MarkAsTemplate: false,
       WaitForIP: false,

@@ -60,6 +60,10 @@ export function checkRef(command: string, ref: string, ...types: readonly Object
   throw new GovcError("usage", `${JSON.stringify(ref)} is no reference to a ${types.join(" or ")}`, { command });
 }
 
+/** @throws {GovcError} `usage` */
+export const checkNetwork = (command: string, ref: string): string =>
+  checkRef(command, ref, "Network", "DistributedVirtualPortgroup", "OpaqueNetwork");
+
 function splitRef(ref: string): [type: string, id: string] {
   const colon = ref.indexOf(":");
   return [ref.slice(0, Math.max(colon, 0)), ref.slice(colon + 1)];

@@ -7,7 +7,7 @@ import type { Properties } from "./collect.ts";
 import { GovcError } from "./govc-error.ts";
 import { listOf, maybe } from "./json.ts";
 import type { CallOptions } from "./options.ts";
-import { checkDatastorePath, checkNewName, checkRef, decodeName } from "./references.ts";
+import { checkDatastorePath, checkNetwork, checkNewName, checkRef, decodeName } from "./references.ts";
 import type { DatastoreRef, FolderRef, HostRef, NetworkRef, PoolRef, VmRef } from "./references.ts";
 
 export type PowerState = "poweredOn" | "poweredOff" | "suspended";
@@ -207,7 +207,7 @@ export class VmCalls {
       c: vm.cpus,
       m: vm.memoryMib,
       g: vm.guestId,
-      net: checkRef("vm.create", vm.network, "Network", "DistributedVirtualPortgroup", "OpaqueNetwork"),
+      net: checkNetwork("vm.create", vm.network),
       "net.adapter": vm.networkAdapter,
       firmware: vm.firmware,
       version: vm.hardwareVersion,
@@ -235,7 +235,7 @@ export class VmCalls {
       link: clone.isLinked,
       c: clone.cpus,
       m: clone.memoryMib,
-      net: clone.network,
+      net: clone.network && checkNetwork("vm.clone", clone.network),
       "net.address": clone.macAddress,
       annotation: clone.annotation,
     };

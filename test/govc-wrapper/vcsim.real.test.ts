@@ -92,8 +92,8 @@ describe.for(MODES)("on a simulated %s", (mode) => {
     await using govc = await vcsim.openGovc();
     const file = dir.join("tiny.ova");
     await writeTinyOva(file);
-    const { datastore, pool } = await placeOf(vcsim, govc);
-    await govc.import.ova({ file, name: "template", datastore, pool, networks: { "VM Network": vcsim.network } });
+    const { datastore, pool, network } = await placeOf(vcsim, govc);
+    await govc.import.ova({ file, name: "template", datastore, pool, networks: { nodes: network } });
     const template = await govc.vm.find("template");
     const [disk] = await govc.device.disks(template!.ref);
     const path = disk!.file.replace(/^\[[^\]]*\] /, "");
@@ -167,6 +167,19 @@ describe.for(MODES)("on a simulated %s", (mode) => {
       message: expect.stringContaining(vcsim.thumbprint) as string,
     });
   });
+});
+
+test("an appliance is imported to a port group with a slash in its name", async () => {
+  using dir = new TempDir();
+  await using vcsim = await start({ mode: "esx" });
+  await using govc = await vcsim.openGovc();
+  await operator(vcsim, "host.portgroup.add", "-vswitch=vSwitch0", "lab/10");
+  const file = dir.join("tiny.ova");
+  await writeTinyOva(file);
+  const { datastore, pool } = await placeOf(vcsim, govc);
+  const network: NetworkRef = named(await govc.inventory.networks(), "lab/10");
+  await govc.import.ova({ file, name: "template", datastore, pool, networks: { nodes: network } });
+  expect(await govc.vm.find("template")).toMatchObject({ powerState: "poweredOff" });
 });
 
 test("a standalone host clones nothing", async () => {

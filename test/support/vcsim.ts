@@ -135,7 +135,8 @@ export class Vcsim implements AsyncDisposable {
     await using govc = await this.openGovc();
     const datastore = (await govc.datastore.list())[0]!.ref;
     const pool = (await govc.inventory.pools())[0]!.ref;
-    await govc.import.ova({ name, file: ova, datastore, pool, networks: { nodes: this.network } });
+    const network = (await govc.inventory.networks()).find((one) => one.name === this.network)!.ref;
+    await govc.import.ova({ name, file: ova, datastore, pool, networks: { nodes: network } });
     const template = await govc.vm.find(name);
     if (this.mode === "vcenter") await govc.snapshot.create(template!.ref, "ready");
   }

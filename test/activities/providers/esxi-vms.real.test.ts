@@ -76,7 +76,8 @@ test("a VM whose maker died before it could label it is found by its annotation,
 
 test("an import that was cut off is replaced", async () => {
   const host = await startHost();
-  await host.makeVm(TEMPLATE, `meshbench import of ${TINY_IMAGE}`);
+  const [{ url } = { url: "" }] = await host.govc.datastore.list();
+  await host.makeVm(TEMPLATE, `meshbench import of ${TINY_IMAGE} to ${url} until ${DEADLINE_AT}`);
   const run = await prepareRun(host);
   await host.provider.ensureRun(run, DEADLINE_AT, NEVER);
   const template = await host.govc.vm.find(TEMPLATE);

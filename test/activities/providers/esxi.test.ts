@@ -1,7 +1,10 @@
 /** What the provider asks of a host, and tells its VMs. */
 
+import { existsSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { templateNameOf } from "#activities/providers/esxi-template";
 import { labelsOf } from "#activities/providers/labels";
 import { VM_CONFIG, VM_ENV } from "#model/node-protocol";
 import type { RunSpec } from "#model/run";
@@ -122,6 +125,61 @@ describe("room", () => {
     const datastore = { freeSpace: 3 * 1024 ** 3 };
     await roomFor(sized(3), { datastore });
     await expect(roomFor(sized(4), { datastore })).rejects.toMatchObject(refusedBy("the datastore ds1 has 3072 MiB"));
+  });
+});
+
+const IMAGE = `sha256:${"1".repeat(64)}`;
+const SOURCE = {
+  currentId: () => Promise.resolve(IMAGE),
+  find: () =>
+    Promise.resolve({ id: IMAGE, content: "", kernel: "", database: "", node: "", protocol: "", dir: "/disk" }),
+};
+
+/** A host where an import of the image to that datastore is unfinished. */
+const importingHost = (datastoreUrl: string, deadlineAt: string, destroy = "") => {
+  const annotation = `meshbench import of ${IMAGE} to ${datastoreUrl} until ${deadlineAt}`;
+  return new FakeEsxi({
+    vms: { "VirtualMachine:7": { name: templateNameOf(IMAGE), "config.annotation": annotation } },
+    answers: {
+      "vm.destroy": `${destroy}\n: > "$STATE/VirtualMachine"`,
+      "import.ova": `: > "$STATE/importing"\nsleep 1000`,
+    },
+  });
+};
+
+describe("an import", () => {
+  const OURS = "ds:///vmfs/volumes/1/";
+  const THEIRS = "ds:///vmfs/volumes/2/";
+  const LONG_AGO = "2020-01-01T00:00:00.000Z";
+  const run = sampleRun({ environment: { imageDigest: IMAGE } });
+
+  test("of somebody else's, to another datastore of the vCenter, is waited for", async () => {
+    using host = importingHost(THEIRS, DEADLINE_AT);
+    const provider = host.open({ source: SOURCE });
+    await expect(provider.ensureRun(run, DEADLINE_AT, signal)).rejects.toMatchObject({
+      kind: "esxi unavailable",
+      message: expect.stringContaining(`somebody else imports template ${templateNameOf(IMAGE)}`) as string,
+    });
+    expect(host.govc.commands()).not.toContain("vm.destroy");
+    await provider.close();
+  });
+
+  const RESTING = `mkdir "$STATE/rested" 2>/dev/null && { echo '<Fault _XMLSchema-instance:type="InvalidState">' >&2; exit 1; }`;
+  test.for([
+    ["that nobody can be at any more", THEIRS, LONG_AGO, ""],
+    ["of an earlier attempt", OURS, DEADLINE_AT, ""],
+    ["that its host still holds on to", OURS, DEADLINE_AT, RESTING],
+  ] as const)("%s is replaced, and called off when the run is", async ([, url, deadlineAt, destroy]) => {
+    using host = importingHost(url, deadlineAt, destroy);
+    const provider = host.open({ source: SOURCE });
+    const cancellation = new AbortController();
+    const ensured = provider.ensureRun(run, DEADLINE_AT, cancellation.signal);
+    await vi.waitFor(() => expect(existsSync(join(host.govc.state, "importing"))).toBe(true), 10_000);
+    const destroyed = host.govc.calls().find(({ args }) => args[0] === "vm.destroy");
+    expect(destroyed?.args).toContain("VirtualMachine:7");
+    cancellation.abort(new Error("cancelled by the test"));
+    await expect(ensured).rejects.toThrow("cancelled by the test");
+    await provider.close();
   });
 });
 

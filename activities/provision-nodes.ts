@@ -6,7 +6,7 @@ import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { NodeWatch } from "#activities/node-watch";
 import { checkRoute } from "#activities/route";
-import { stepSecSince } from "#activities/step";
+import { onOwnClock, stepSecSince } from "#activities/step";
 import type { ReportProgress, StepContext } from "#activities/step";
 import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
@@ -29,11 +29,12 @@ interface ProvisionInput {
  */
 export async function provisionNodes(
   dependencies: HostDependencies,
-  input: ProvisionInput,
-  context: Pick<StepContext, "signal" | "attempt">,
+  { run, deadlineAt }: ProvisionInput,
+  context: Pick<StepContext, "signal" | "attempt" | "attemptScheduledAtMs">,
   report: ReportProgress,
 ): Promise<{ nodes: NodeHandle[]; provisionSec: number | null }> {
   const { signal } = context;
+  const input = { run, deadlineAt: onOwnClock(deadlineAt, context) };
   await new HostFence(dependencies).take(input.run, input.deadlineAt, dependencies.timing, signal);
   await refuseEnded(dependencies, input.run);
   const { imageBuilds, timing } = dependencies;

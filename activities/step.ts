@@ -11,8 +11,10 @@ const HEARTBEAT_MS = 1000;
 export interface StepContext {
   /** Aborted when the step is cancelled or its worker shuts down. */
   readonly signal: AbortSignal;
-  /** When the step was first scheduled, whichever attempt this is; milliseconds since 1970. */
+  /** When the step was first scheduled, whichever attempt this is; milliseconds since 1970, by Temporal's clock. */
   readonly scheduledAtMs: number;
+  /** The same for this attempt: a moment ago, unless it had to wait for a worker. */
+  readonly attemptScheduledAtMs: number;
   /** From 1. */
   readonly attempt: number;
   heartbeat(progress?: StepProgress): void;
@@ -23,9 +25,23 @@ export function currentStepContext(): StepContext {
   return {
     signal: context.cancellationSignal,
     scheduledAtMs: context.info.scheduledTimestampMs,
+    attemptScheduledAtMs: context.info.currentAttemptScheduledTimestampMs,
     attempt: context.info.attempt,
     heartbeat: (progress) => context.heartbeat(progress),
   };
+}
+
+/** What a step may wait for its worker, and what clocks may differ by without harm to any deadline. */
+const CLOCKS_AGREE_MS = 30_000;
+
+/**
+ * A moment by Temporal's clock as this machine's shows it. Where the two are far apart, all that counts to a deadline or
+ * compares with one here would be early or late by that.
+ * @param at - UTC, ISO 8601.
+ */
+export function onOwnClock(at: string, { attemptScheduledAtMs }: Pick<StepContext, "attemptScheduledAtMs">): string {
+  const aheadMs = Date.now() - attemptScheduledAtMs;
+  return Math.abs(aheadMs) <= CLOCKS_AGREE_MS ? at : new Date(Date.parse(at) + aheadMs).toISOString();
 }
 
 /**

@@ -148,7 +148,13 @@ async function countCalls(host: EsxiHarness, nodes: number): Promise<{ made: num
 async function measureSync(provider: NodeProvider, environment: Environment, nodes: number): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), "meshbench-bench-"));
   const openDatabase = openMysqlNodeDatabase(SECRET);
-  const context = { signal: NEVER, scheduledAtMs: Date.now(), attempt: 1, heartbeat: () => {} };
+  const context = {
+    signal: NEVER,
+    scheduledAtMs: Date.now(),
+    attemptScheduledAtMs: Date.now(),
+    attempt: 1,
+    heartbeat: () => {},
+  };
   const activities = createHostActivities({
     host: environment.host,
     providers: new Map([[provider.name, provider]]),

@@ -45,6 +45,7 @@ beforeAll(() => {
     currentContext: () => ({
       signal: new AbortController().signal,
       scheduledAtMs: Date.now(),
+      attemptScheduledAtMs: Date.now(),
       attempt: 1,
       heartbeat: (progress) => progress && heartbeats.push(progress),
     }),

@@ -17,7 +17,8 @@ import type { Schedule } from "#test/chaos/fast/schedule";
 import { STEPS } from "#model/run";
 import type { Step } from "#model/run";
 import { visibleClock } from "#test/chaos/fast/simulation";
-import { World } from "#test/chaos/fast/world";
+import type { SimulatedEngine } from "#test/chaos/fast/simulated-machine";
+import { DEADLINE_SEC, World } from "#test/chaos/fast/world";
 
 await vi.hoisted(async () => {
   // The SDK's workflow runtime takes it from there, as its sandbox has it.
@@ -190,6 +191,26 @@ describe.for(Object.keys(OUTAGES))("%s that is away until long after the deadlin
   });
 });
 
+describe.for([
+  ["ahead", 600_000],
+  ["behind", -600_000],
+] as const)("a worker whose clock is ten minutes %s", ([, skewMs]) => {
+  test("measures as any other, and its nodes end when they should", async () => {
+    const world = new World({ ...CALM, skewsMs: [skewMs] });
+    const lifetimesMs: number[] = [];
+    const [engine] = world.engines as [SimulatedEngine];
+    const createNode = engine.createNode.bind(engine);
+    vi.spyOn(engine, "createNode").mockImplementation((run, creation) => {
+      lifetimesMs.push(creation.endsAfterMs);
+      return createNode(run, creation);
+    });
+    await world.play();
+    expect(violationsOf(world)).toEqual([]);
+    expect(world.ours.store.listRuns("s1")).toMatchObject([{ run_id: RUN, status: "VALID" }]);
+    for (const lifetimeMs of lifetimesMs) expect(lifetimeMs / 1000).toBeCloseTo(DEADLINE_SEC, -1);
+  });
+});
+
 test.for(["cancelled", "terminated"] as const)(
   "a sweep that is %s in the main loop is clean 30 s later",
   async (how) => {
@@ -211,12 +232,9 @@ test.for(["cancelled", "terminated"] as const)(
 );
 
 describe("a sweep that is cancelled while its run is being wrapped up", () => {
-  const cancelAt = (world: World, activity: string) =>
-    onceAt(world, activity, () => world.ours.temporal.cancel("sweep-s1"), 1);
-
   test("begins no other, also where its history was to be continued right then", async () => {
     const world = new World({ ...CALM, sweeps: [{ ...CALM.sweeps[0]!, repetitions: 2 }], continueAsNewAfter: 20 });
-    cancelAt(world, "destroyNodes");
+    onceAt(world, "destroyNodes", () => world.ours.temporal.cancel("sweep-s1"), 1);
     await world.play();
     expect(violationsOf(world)).toEqual([]);
     expect(world.sim.trace.filter((line) => line.includes("sweep-s1 CANCELLED"))).toHaveLength(1);
@@ -224,7 +242,7 @@ describe("a sweep that is cancelled while its run is being wrapped up", () => {
 
   test("and has no other left, is done", async () => {
     const world = new World(CALM);
-    cancelAt(world, "destroyNodes");
+    onceAt(world, "destroyNodes", () => world.ours.temporal.cancel("sweep-s1"), 1);
     await world.play();
     expect(violationsOf(world)).toEqual([]);
     expect(world.ours.store.findSweep("s1")).toMatchObject({ status: "DONE" });

@@ -276,6 +276,13 @@ export const PROTECTIONS: readonly Protection[] = [
     broken: `return CancellationScope.cancellable(async () => {`,
     seenBy: ring(),
   },
+  {
+    name: "deadlines are by Temporal's clock, whatever the worker's",
+    file: "activities/provision-nodes.ts",
+    intact: `onOwnClock(deadlineAt, context)`,
+    broken: `deadlineAt`,
+    seenBy: ring("ten minutes"),
+  },
 
   // VALID means proven.
   {

@@ -27,6 +27,7 @@ export class HostHarness implements Disposable {
   readonly heartbeats: (StepProgress | undefined)[] = [];
   readonly cancellation = new AbortController();
   scheduledAtMs = Date.now();
+  attemptScheduledAtMs = Date.now();
   attempt = 1;
   /** Another one is another installation's, with a secret of its own. */
   fenceToken = (runId: string): string => `token-of-${runId}`;
@@ -96,6 +97,7 @@ export class HostHarness implements Disposable {
     return {
       signal: this.cancellation.signal,
       scheduledAtMs: this.scheduledAtMs,
+      attemptScheduledAtMs: this.attemptScheduledAtMs,
       attempt: this.attempt,
       heartbeat: (progress) => this.heartbeats.push(progress),
     };

@@ -48,6 +48,7 @@ class Installation {
         signal: new AbortController().signal,
         attempt: 1,
         scheduledAtMs: Date.now(),
+        attemptScheduledAtMs: Date.now(),
         heartbeat: () => {},
       }),
       timing: { ...DEFAULT_TIMING, fenceWaitMs },

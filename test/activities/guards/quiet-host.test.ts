@@ -23,7 +23,7 @@ class BusyHost extends RemoteHostGuards {
 }
 
 function provisionOn(host: HostHarness, guards: RemoteHostGuards, report: (progress: object) => void = () => {}) {
-  const context = { signal: host.cancellation.signal, attempt: 1 };
+  const context = { signal: host.cancellation.signal, attempt: 1, attemptScheduledAtMs: Date.now() };
   return provisionNodes({ ...host.dependencies, guards }, { run, deadlineAt: DEADLINE_AT }, context, report);
 }
 

@@ -62,6 +62,8 @@ export interface ScheduledActivity {
   readonly scheduledAtMs: number;
   readonly timeouts: Scheduled[];
   attempt: number;
+  /** Since when the next attempt could begin. */
+  offeredAtMs: number;
   /** Why the attempt before this one did not do. */
   lastFailure: ProtoFailure | undefined;
   running: Attempt | undefined;
@@ -175,6 +177,7 @@ export class SimulatedActivities {
       scheduledAtMs: this.#sim.nowMs,
       timeouts: [],
       attempt: 0,
+      offeredAtMs: this.#sim.nowMs,
       lastFailure: undefined,
       running: undefined,
       isCancelRequested: false,
@@ -191,6 +194,7 @@ export class SimulatedActivities {
   }
 
   #enqueue(activity: ScheduledActivity): void {
+    activity.offeredAtMs = this.#sim.nowMs;
     const { scheduleToStartMs } = activity.limits;
     const { attempt } = activity;
     if (scheduleToStartMs !== undefined) {
@@ -231,6 +235,7 @@ export class SimulatedActivities {
     const context: StepContext = {
       signal: attempt.controller.signal,
       scheduledAtMs: activity.scheduledAtMs,
+      attemptScheduledAtMs: activity.offeredAtMs,
       attempt: activity.attempt,
       heartbeat: () => undefined,
     };

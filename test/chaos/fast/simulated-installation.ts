@@ -180,7 +180,9 @@ export class SimulatedInstallation {
 
   #runCommand(process: SimulatedProcess, work: () => Promise<void>): Promise<void> {
     const signal = new AbortController().signal;
-    const context = { signal, scheduledAtMs: this.sim.nowMs, attempt: 1, heartbeat: () => undefined };
+    const { nowMs } = this.sim;
+    const scheduled = { scheduledAtMs: nowMs, attemptScheduledAtMs: nowMs, attempt: 1 };
+    const context = { signal, ...scheduled, heartbeat: () => undefined };
     return process.run(context, work);
   }
 

@@ -23,7 +23,7 @@ import { sampleRun } from "#test/support/sample-run";
 import type { ResumedSweep } from "#workflows/messages";
 
 const MAIN_SEC = 10;
-const DEADLINE_SEC = 100;
+export const DEADLINE_SEC = 100;
 /** Longer than any time limit of the product: then somebody waits for ever. */
 const PATIENCE_MS = 24 * 3600_000;
 /** What is promised after the last deadline, and a pass more. */

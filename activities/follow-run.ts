@@ -36,7 +36,9 @@ export async function followMainLoop(
         report({ nodesDone: watch.countAtLeast("finalise"), tuples, tuplesExpected });
       };
       if (run.observe === "on") return watch.followUntil("finalise", onLook);
-      const expectedEndMs = context.scheduledAtMs + LEAD_MS + 1000 * latestEndSec(run.point);
+      // By one clock each: what this machine's and Temporal's are apart must not count.
+      const underWayMs = context.attemptScheduledAtMs - context.scheduledAtMs;
+      const expectedEndMs = performance.now() - underWayMs + LEAD_MS + 1000 * latestEndSec(run.point);
       const { pollMs } = dependencies.timing;
       return followUnobserved(watch, nodes.length, { expectedEndMs, pollMs, signal: context.signal, onLook });
     });
@@ -78,7 +80,7 @@ const latestEndSec = (point: Point): number =>
   expectedSecOf(point) + (point.phase === "staggered" ? (point.aggregation * 60) / point.ratePerMin : 0);
 
 interface UnobservedFollowing {
-  /** Milliseconds since 1970. */
+  /** Of `performance.now()`. */
   readonly expectedEndMs: number;
   readonly pollMs: number;
   readonly signal: AbortSignal;
@@ -91,8 +93,8 @@ async function followUnobserved(
   nodeCount: number,
   { expectedEndMs, pollMs, signal, onLook }: UnobservedFollowing,
 ): Promise<void> {
-  for (let nextMs = expectedEndMs; ; nextMs = Date.now() + LATE_LOOK_POLLS * pollMs) {
-    while (Date.now() < nextMs) {
+  for (let nextMs = expectedEndMs; ; nextMs = performance.now() + LATE_LOOK_POLLS * pollMs) {
+    while (performance.now() < nextMs) {
       await watch.lookFromOutside();
       await sleep(pollMs, signal);
     }

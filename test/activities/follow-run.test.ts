@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { NodeState } from "#activities/providers/provider";
 import { BenchError } from "#model/errors";
 import type { NodeHandle } from "#model/run";
@@ -113,6 +113,26 @@ test("a node that no packet reaches is not taken for a busy one", async () => {
   const failure = await failureOf(host.activities.followMainLoop({ run, nodes }));
   expect(failure).toMatchObject({ kind: "node unresponsive", node: 2 });
   expect(performance.now() - startedMs).toBeLessThan(host.dependencies.timing.overloadedMs);
+});
+
+test.for([
+  ["ahead", 300_000],
+  ["behind", -300_000],
+] as const)("`observe: off` does not mind that the worker's clock is five minutes %s", async ([, skewMs]) => {
+  const trueNow = Date.now.bind(Date);
+  const skewed = vi.spyOn(Date, "now").mockImplementation(() => trueNow() + skewMs);
+  onTestFinished(() => skewed.mockRestore());
+  using host = new HostHarness({ stepOnRead: false });
+  const nodes = await inMainLoop(host);
+  host.attemptScheduledAtMs = trueNow();
+  host.scheduledAtMs = trueNow() - 2950;
+  host.databases.stepTo(run.runId, "finalise");
+  const connections = countReads(host);
+  const followed = host.activities.followMainLoop({ run: { ...run, observe: "off" }, nodes });
+  await untilLookedAt(host);
+  expect(connections.reads).toBe(0);
+  await followed;
+  expect(connections.reads).toBe(3);
 });
 
 test("with `observe: off` no database is asked before the loop should have ended", async () => {

@@ -57,7 +57,7 @@ function trustOf(settings: EsxiSettings, { hostsFile }: Installation): GovcOptio
 }
 
 /** The one that set-up compiled, else whichever is on the PATH. */
-function locateGovc(installation: Installation): string {
+export function locateGovc(installation: Installation): string {
   const compiled = govcOfSetUp(installation);
   try {
     accessSync(compiled, constants.X_OK);

@@ -140,5 +140,5 @@ const FAILURE_KINDS: Readonly<Partial<Record<GovcErrorKind, FailureKind>>> = {
   "not found": "esxi refused",
   ambiguous: "esxi refused",
   "invalid argument": "esxi refused",
-  "no govc": "no provider",
+  "no govc": "engine unavailable",
 };

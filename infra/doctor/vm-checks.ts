@@ -1,5 +1,6 @@
 /** What virtual machines need, where hosts.yaml offers them. */
 
+import { isAbsolute } from "node:path";
 import { vmDiskId, findVmDisk } from "#activities/image/vm-disk";
 import type { VmDisk } from "#activities/image/vm-disk";
 import { probeKvm } from "#activities/providers/qemu-accelerator";
@@ -9,6 +10,8 @@ import { findProgram } from "#infra/console/commands";
 import { installCommands } from "#infra/console/packages";
 import { showRootCommand } from "#infra/console/root";
 import { type Check, type Finding, missing, ok, warning } from "#infra/doctor/check";
+import { problemOfGovc, readGovcVersion } from "#infra/govmomi/govc-version";
+import { locateGovc } from "#worker/esxi-host";
 import { readHostsFile } from "#worker/hosts-file";
 import type { Installation } from "#worker/installation";
 
@@ -16,7 +19,24 @@ const PACKAGES = ["qemu-system-x86", "qemu-utils"];
 
 export const vmChecks = (installation: Installation): Check[] => [
   { name: "virtual machines", look: () => lookAtMachines(installation) },
+  { name: "govc", look: () => lookAtGovc(installation) },
 ];
+
+async function lookAtGovc(installation: Installation): Promise<Finding> {
+  const hosts = Object.values(readHostsFile(installation.hostsFile)?.hosts ?? {});
+  if (hosts.every(({ esxi }) => esxi === undefined)) return ok("no host needs it");
+  const located = locateGovc(installation);
+  const program = isAbsolute(located) ? located : findProgram(located);
+  return judgeGovc(program, program && (await readGovcVersion(program)));
+}
+
+/** @param version - As it says itself. */
+export function judgeGovc(program: string | undefined, version: string | undefined): Finding {
+  if (program === undefined) return missing("not there, and a host of hosts.yaml is an ESXi", "npx meshbench up");
+  const problem = problemOfGovc(version);
+  if (problem !== undefined) return missing(`${program} ${problem}`, "npx meshbench up");
+  return ok(`${version} at ${program}`);
+}
 
 async function lookAtMachines({ hostsFile, cache }: Installation): Promise<Finding> {
   const hosts = Object.values(readHostsFile(hostsFile)?.hosts ?? {});

@@ -6,6 +6,7 @@ import { digestOf } from "#activities/image/node-image";
 import { findProgram } from "#infra/console/commands";
 import { compileGo } from "#infra/console/go-programs";
 import type { Steps } from "#infra/console/steps";
+import { problemOfGovc, readGovcVersion } from "#infra/govmomi/govc-version";
 import { govcOfSetUp } from "#worker/installation";
 import type { Installation } from "#worker/installation";
 
@@ -36,14 +37,17 @@ export async function ensureGovmomiTools({ cache }: CacheDir, steps: Steps): Pro
 }
 
 /**
- * For a worker that has ESXi hosts: the govc on the PATH, else one of our own where the worker looks for it.
+ * For a worker that has ESXi hosts: the govc on the PATH, where it will do, else one of our own where the worker looks for
+ * it.
  * @throws {Error} It does not compile.
  */
 export async function ensureGovc({ cache }: CacheDir, steps: Steps): Promise<void> {
   const found = findProgram("govc");
   if (found !== undefined) {
-    steps.note(`✓ govc at ${found}`);
-    return;
+    const version = await readGovcVersion(found);
+    const problem = problemOfGovc(version);
+    steps.note(problem === undefined ? `✓ govc ${version} at ${found}` : `govc at ${found} ${problem}: not used`);
+    if (problem === undefined) return;
   }
   const tools = govmomiTools({ cache });
   await ensurePrograms(tools, ["govc"], steps);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lookAtAccelerator } from "#infra/doctor/vm-checks";
+import { judgeGovc, lookAtAccelerator } from "#infra/doctor/vm-checks";
 
 const disk = {
   id: `sha256:${"a".repeat(64)}`,
@@ -30,4 +30,13 @@ test("a host that insists on KVM lacks something where it does not work", async 
 
 test("nothing is booted where the operator chose the emulator", async () => {
   expect((await lookAtAccelerator(["tcg"], disk, never)).found).toContain("as hosts.yaml says");
+});
+
+test("doctor names a govc that is missing, too old or none", () => {
+  expect(judgeGovc("/bin/govc", "0.56.0")).toEqual({ found: "0.56.0 at /bin/govc" });
+  expect(judgeGovc("/bin/govc", "0.46.3").mend).toBeUndefined();
+  const mend = "npx meshbench up";
+  expect(judgeGovc("/bin/govc", "0.9.1")).toEqual({ found: "/bin/govc is 0.9.1, and 0.46 is needed", mend });
+  expect(judgeGovc("/bin/govc", undefined)).toEqual({ found: "/bin/govc does not say its version", mend });
+  expect(judgeGovc(undefined, undefined)).toMatchObject({ mend });
 });

@@ -210,3 +210,10 @@ describe("a VM is told", () => {
     expect(hostsOf(await configOf({ resolve: "reverse" }))).toBe(`${VM_ENV.hosts}=${names.join(",")}`);
   });
 });
+
+test("a machine without govc lacks part of its engine, which doctor names", async () => {
+  using host = new FakeEsxi();
+  const provider = host.open({ connect: { ...host.govc.connectOptions, govc: "/nowhere/govc" } });
+  await expect(provider.prepareEnvironment(ENVIRONMENT)).rejects.toMatchObject({ kind: "engine unavailable" });
+  await provider.close();
+});

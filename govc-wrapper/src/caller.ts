@@ -40,6 +40,8 @@ export const CERTIFICATE = z
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** After this long without a call, one alone looks whether the session is still alive before others follow in parallel. */
 const SESSION_FRESH_MS = 5 * 60_000;
+/** A host locks an account after a few wrong passwords, ESXi by default after five; it counts anew after so long. */
+const REFUSAL_MS = 15 * 60_000;
 
 export class Caller {
   readonly #options: GovcOptions;
@@ -47,6 +49,7 @@ export class Caller {
   readonly #env: Readonly<Record<string, string>>;
   #sessionUsedAt = Number.NEGATIVE_INFINITY;
   #login: Promise<void> | undefined;
+  #refusal: { readonly error: GovcError; readonly untilMs: number } | undefined;
 
   constructor(options: GovcOptions, folder: StateFolder, env: Readonly<Record<string, string>>) {
     this.#options = options;
@@ -103,8 +106,15 @@ export class Caller {
 
   /** @throws {GovcError} */
   async logOut(call: CallOptions): Promise<void> {
-    if (this.#sessionUsedAt === Number.NEGATIVE_INFINITY) return;
+    // Without one it would log in.
+    if (this.#sessionUsedAt === Number.NEGATIVE_INFINITY || this.#refusal) return;
     await this.#runOnce("read", { name: "session.logout" }, {}, call);
+  }
+
+  /** @throws {GovcError} `login refused`, without asking, for a while after the host did. */
+  #respectRefusal(): void {
+    if (this.#refusal && performance.now() < this.#refusal.untilMs) throw this.#refusal.error;
+    this.#refusal = undefined;
   }
 
   async #logIn(call: CallOptions): Promise<void> {
@@ -120,6 +130,7 @@ export class Caller {
   }
 
   async #withSession(call: CallOptions, isRepeatable: boolean, work: () => Promise<ChildEnd>): Promise<ChildEnd> {
+    this.#respectRefusal();
     await (this.#login ?? this.ensureSession(call));
     try {
       return await this.#keepFresh(work);
@@ -197,7 +208,9 @@ export class Caller {
     if (end.exitCode === null) return new GovcError("unknown outcome", "something killed govc", details);
     const { kind, fault, message: rawMessage } = classifyFailure(end.stderr, intent);
     const message = `${this.#mask(rawMessage)}${await this.#particularsOf(kind)}`;
-    return new GovcError(kind, message, { ...details, fault });
+    const error = new GovcError(kind, message, { ...details, fault });
+    if (kind === "login refused") this.#refusal = { error, untilMs: performance.now() + REFUSAL_MS };
+    return error;
   }
 
   #understand<Schema extends z.ZodType>({ name }: Command, schema: Schema, answer: unknown): z.output<Schema> {
@@ -208,7 +221,9 @@ export class Caller {
 
   /** What whoever mends it has to know, and the host does not say. */
   async #particularsOf(kind: GovcErrorKind): Promise<string> {
-    if (kind === "login refused") return `, user ${this.#options.username}`;
+    if (kind === "login refused") {
+      return `, user ${this.#options.username}; not tried again by this connection for ${REFUSAL_MS / 60_000} minutes`;
+    }
     const isOfCertificate = kind === "certificate changed" || kind === "certificate untrusted";
     return isOfCertificate ? `; the host now shows ${await this.#shownThumbprint()}` : "";
   }

@@ -160,6 +160,28 @@ describe("the session", () => {
     expect(fake.commands()).toEqual(["about", "vm.destroy", "about", "vm.destroy"]);
   });
 
+  test("that was refused is not asked for again until the host counts wrong passwords anew", async () => {
+    const refused = `echo '<Fault><detail><Fault _XMLSchema-instance:type="InvalidLogin"/></detail></Fault>' >&2; exit 1`;
+    using fake = new FakeGovc({ about: refused });
+    const govc = await fake.open();
+    const clock = vi.spyOn(performance, "now");
+    try {
+      for (const call of [() => govc.vm.power(VM, "on"), () => govc.vm.list(), () => govc.about()]) {
+        await expect(call()).rejects.toMatchObject({
+          kind: "login refused",
+          message: expect.stringContaining("15 min"),
+        });
+      }
+      expect(fake.commands()).toEqual(["about"]);
+      clock.mockReturnValue(performance.now() + 15 * 60_000);
+      await expect(govc.vm.list()).rejects.toMatchObject({ kind: "login refused" });
+      await govc.close();
+      expect(fake.commands()).toEqual(["about", "about"]);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
   test("is opened anew, but nothing repeated, where twice would not be as once", async () => {
     using fake = new FakeGovc({ "vm.power": ENDED_ONCE });
     await using govc = await fake.open();

@@ -99,7 +99,7 @@ export function countStatuses(rows: readonly RunRow[]): StatusCounts {
 }
 
 /** Such a run's `elapsed_s` and deviation are the least they would have been. */
-export const hitDeadline = ({ reason }: RunRow): boolean => reason.startsWith("deadline:");
+export const hitDeadline = ({ reason }: Pick<RunRow, "reason">): boolean => reason.startsWith("deadline:");
 
 /**
  * Runs that hit their deadline count with what they had by then: a load that is carried no longer is the greatest of

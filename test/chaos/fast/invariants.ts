@@ -4,6 +4,7 @@ import { FAILURES, UNKNOWN_STEP } from "#model/errors";
 import { partsOfRunId } from "#model/ids";
 import type { RunRow } from "#model/result-row";
 import { tupleCountOf } from "#model/plan";
+import { hitDeadline } from "#model/point-summary";
 import { STEPS } from "#model/run";
 import { tupleSeed } from "#model/tuples";
 import { listFiles, readDecoyFile } from "#test/chaos/fast/edges";
@@ -111,9 +112,14 @@ function unexplained({ run_id: runId, status, reason, host }: RunRow): string[] 
   return isComplete ? [] : [`${runId} is ${status} without kind, step, host and hint: ${reason}`];
 }
 
+/** Whoever looks now and then may take a loop that was done right before the deadline for one that was not. */
+const BETWEEN_LOOKS_SEC = 5;
+
 /** The loads of these worlds are light: what is not done by its deadline was held up by something else. */
-const untrueBound = ({ run_id: runId, reason }: RunRow): string[] =>
-  reason.startsWith("deadline:") ? [`${runId} is said to have had too much to do: ${reason}`] : [];
+function untrueBound({ run_id: runId, reason, elapsed_s: elapsedSec, expected_s: expectedSec }: RunRow): string[] {
+  const isTrue = !hitDeadline({ reason }) || (elapsedSec ?? Infinity) < expectedSec + BETWEEN_LOOKS_SEC;
+  return isTrue ? [] : [`${runId} is said to have had too much to do: ${reason}`];
+}
 
 const STATED: Partial<Record<string, string>> = { COMPLETED: "DONE", CANCELLED: "CANCELLED", FAILED: "FAILED" };
 

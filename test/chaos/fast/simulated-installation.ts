@@ -203,6 +203,7 @@ export class SimulatedInstallation {
   }
 
   #dependencies({ id, engine }: SimulatedHostPlan, process: SimulatedProcess): HostDependencies {
+    const { name, temporal } = this;
     const home = `/${process.machine}/${this.name}/${id}`;
     return {
       host: id,
@@ -212,7 +213,10 @@ export class SimulatedInstallation {
       spoolDir: `${home}/spool`,
       keptLogsDir: `${home}/logs`,
       askRunOutcome: askTemporalForRun(this.#client()),
-      domain: this.name,
+      // A server that lost its histories is another one.
+      get domain() {
+        return `${name}-${temporal.generation}`;
+      },
       fenceToken: (runId) => `${this.name}-${id}-${runId}`,
       machineFence: new LockFiles(`/${process.machine}/locks`),
       currentContext: () => jobNow().context,

@@ -78,6 +78,11 @@ export class SimulatedTemporal {
     return this.#time.isUp;
   }
 
+  /** Another one after everything was lost. */
+  get generation(): number {
+    return this.#time.generation;
+  }
+
   poll(queue: string, process: SimulatedProcess, activities: Activities): void {
     this.#activities.poll(queue, process, activities);
   }

@@ -23,6 +23,7 @@ import type { InstallationHarness } from "#test/support/installation-harness";
 import { bundleWorkflows } from "#test/support/temporal";
 import type { ChaosHarness, ChaosSweep } from "#test/chaos/support/chaos-harness";
 import type { EngineEvent } from "#test/chaos/support/engine-events";
+import { findOverlapsIn } from "#test/chaos/support/overlaps";
 import { replay } from "#test/chaos/support/replay";
 import { payloadsIn } from "#test/chaos/support/secret-canary";
 import { readWorkflows } from "#test/chaos/support/workflow-histories";
@@ -147,17 +148,8 @@ function findNodeProcesses(sweeps: readonly ChaosSweep[]): string[] {
 }
 
 /** I2: two runs never occupied one host. */
-function findOverlaps({ events, installation: { hostId } }: Scene): string[] {
-  const occupations = [...Map.groupBy(nodeEvents(events.all, hostId), runOf)].map(([run, ofRun]) => {
-    const times = ofRun.filter(({ action }) => action === "create" || action === "destroy").map(({ timeMs }) => timeMs);
-    return { run, fromMs: Math.min(...times), toMs: Math.max(...times) };
-  });
-  const inOrder = occupations.sort((a, b) => a.fromMs - b.fromMs);
-  return inOrder.flatMap(({ run, fromMs }, i) => {
-    const overlapped = inOrder.slice(0, i).find(({ toMs }) => toMs > fromMs);
-    return overlapped === undefined ? [] : [`${run} began while ${overlapped.run} had the host`];
-  });
-}
+const findOverlaps = ({ events, installation: { hostId } }: Scene): string[] =>
+  findOverlapsIn(nodeEvents(events.all, hostId));
 
 /** The ledger knows of nothing that is not there: of runs that could not cross themselves out, a pass of the reaper does. */
 async function findOpenIntents({ store, installation }: Scene): Promise<string[]> {
@@ -305,8 +297,6 @@ function findPoorReasons({ rows, installation: { hostId } }: Scene): string[] {
       return lacks.map((lack) => `${runId} does not name ${lack}: ${reason}`);
     });
 }
-
-const runOf = ({ attributes }: EngineEvent): string => attributes[LABEL.run] ?? "";
 
 function nodeEvents(events: readonly EngineEvent[], hostId: string): EngineEvent[] {
   return events.filter(

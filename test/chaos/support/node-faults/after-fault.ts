@@ -14,9 +14,10 @@ export interface Aftermath {
 
 /** @throws Where the run goes well, or the sweep has other runs as well. */
 export async function breakRun(sweep: ChaosSweep, inject: () => Promise<unknown>): Promise<Aftermath> {
+  // It may be noticed before whoever injects it is done.
+  const startedMs = performance.now();
   await inject();
   sweep.faultIsOver();
-  const startedMs = performance.now();
   await sweep.untilStep("teardown");
   const noticedSec = (performance.now() - startedMs) / 1000;
   return { noticedSec, row: await brokenRow(sweep) };

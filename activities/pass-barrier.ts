@@ -8,7 +8,7 @@ import { providerOf } from "#activities/host-dependencies";
 import type { HostDependencies } from "#activities/host-dependencies";
 import { NodeWatch } from "#activities/node-watch";
 import type { ReportProgress, StepContext } from "#activities/step";
-import { LateAnswerError, within } from "#activities/timing";
+import { LateAnswerError, sleep, within } from "#activities/timing";
 import { BenchError } from "#model/errors";
 import type { NodeProgress } from "#model/node-protocol";
 import type { NodeHandle, RunSpec } from "#model/run";
@@ -16,6 +16,8 @@ import type { NodeHandle, RunSpec } from "#model/run";
 /** The nodes give up first, since they know more about why. */
 const GRACE_MS = 5000;
 const HAND_OUT_CONCURRENCY = 16;
+/** From their work to the barrier's release, for a few nodes without a warm-up. */
+const USUAL_BARRIER_MS = 400;
 
 /** @throws {BenchError} `fenced`, `barrier` naming who is missing, `sync`, `dns`, or what became of a node. */
 export async function passBarrier(
@@ -38,6 +40,8 @@ export async function passBarrier(
     // Peers write to each other from their warm-up on, so all tables are there before the first node begins.
     await handOut(({ node, assignment }) => database.prepareTables(node, assignment));
     await handOut(({ node, assignment }) => database.assign(node, assignment));
+    // Nodes are looked at once a second: one of the looks shall come right after the release, not most of a second later.
+    await sleep((1000 * run.warmupSec + USUAL_BARRIER_MS) % timing.pollMs, either);
     await watch.followUntil("main", () => report({ nodesDone: watch.countAtLeast("main") }));
   } catch (error) {
     const isLate = timeout.aborted && !signal.aborted;

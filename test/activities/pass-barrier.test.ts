@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createHostActivities } from "#activities/host-activities";
 import { failureOf } from "#test/support/failures";
 import { HostHarness } from "#test/support/host-harness";
 import { sampleRun } from "#test/support/sample-run";
@@ -24,6 +25,16 @@ test("a second attempt attaches: nodes keep the work they have", async () => {
   await host.activities.passBarrier({ run, nodes });
   const after = host.databases.programs(run.runId).map(({ assignment }) => assignment);
   expect(after.every((assignment, i) => assignment === before[i])).toBe(true);
+});
+
+test("nodes that pass at once are seen to have passed at once, though they are looked at seldom", async () => {
+  using host = new HostHarness({ stepOnRead: false });
+  const { nodes } = await host.provision(run);
+  const timing = { ...host.dependencies.timing, pollMs: 60_000 };
+  const passed = createHostActivities({ ...host.dependencies, timing }).passBarrier({ run, nodes });
+  await expect.poll(() => host.databases.program(run.runId, 3).assignment, { interval: 1 }).toBeDefined();
+  host.databases.stepTo(run.runId, "main");
+  await passed;
 });
 
 test("staggered nodes begin at different instants, within the time of one batch", async () => {

@@ -4,6 +4,7 @@ import { REAP_HOST_WORKFLOW } from "#model/reaping";
 import { keepReapSchedules } from "#worker/reap-schedule";
 import { locateInstallation } from "#worker/installation";
 import { viewTemporal } from "#worker/temporal-view";
+import { recordHistory } from "#test/support/recorded-histories";
 import { sampleRun } from "#test/support/sample-run";
 import { WorkflowHarness } from "#test/support/workflow-harness";
 
@@ -30,6 +31,12 @@ test("a host's schedule, made twice, reaps the host and settles its part of the 
   await schedule.trigger();
   await expect.poll(() => harness.store.settled, { timeout: 20_000 }).toEqual([host.id]);
   expect(host.callsOf("reapHost")).toEqual([host.id]);
+  const { recentActions } = (await schedule.describe()).info;
+  const [pass] = recentActions.map(({ action: { workflow } }) =>
+    harness.client.workflow.getHandle(workflow.workflowId),
+  );
+  await pass?.result();
+  await recordHistory(pass!, "reap-host");
 });
 
 test("a host that was taken out of hosts.yaml loses its schedule, those of other installations stay", async () => {

@@ -28,6 +28,7 @@ const RECORDED_OF_0_1_0 = [
   "host-queue-continued",
   "nightly-confirmed",
   "pull-request-comment",
+  "reap-host",
   "sweep-cancelled",
   "sweep-continued",
   "sweep-paused",

@@ -32,7 +32,7 @@ const TEXT_KINDS: readonly (readonly [RegExp, GovcErrorKind])[] = [
   [/[Cc]urrent license or ESXi version prohibits/, "licence read-only"],
   [/Permission to perform this operation was denied/, "no permission"],
   [
-    /connection re(?:fused|set)|broken pipe|no such host|no route to host|network is unreachable|i\/o timeout|TLS handshake timeout|server gave HTTP response|connection timed out|server misbehaving|\b50[0234]\b|\bEOF\s*$/,
+    /connection re(?:fused|set)|broken pipe|no such host|no route to host|network is unreachable|i\/o timeout|TLS handshake timeout|server gave HTTP response|connection timed out|server misbehaving|(?:^|: )50[0234](?:\s|$)|\bEOF\s*$/,
     "unreachable",
   ],
   [/already exists/, "already exists"],
@@ -51,7 +51,7 @@ export interface FailureText {
 export type Intent = "read" | "write";
 
 /** Broken off after it was sent, perhaps: the host may have heard it, and may still be at it. */
-const CUT_OFF = /connection reset|broken pipe|i\/o timeout|connection timed out|\b50[024]\b|\bEOF\s*$/;
+const CUT_OFF = /connection reset|broken pipe|i\/o timeout|connection timed out|(?:^|: )50[024](?:\s|$)|\bEOF\s*$/;
 
 /** @param stderr - Of a govc that ended with another code than 0; with `-xml` it names the fault's type. */
 export function classifyFailure(stderr: string, intent: Intent): FailureText {

@@ -48,7 +48,8 @@ export async function childEnvironment(options: GovcOptions, folder: StateFolder
   return {
     HOME: folder.path,
     GOVMOMI_HOME: folder.path,
-    GOVC_URL: url,
+    // With its host in small letters, as the list of known hosts has it.
+    GOVC_URL: new URL(url).href,
     GOVC_USERNAME: await asValueOrFile("username", username, folder),
     GOVC_PASSWORD: await asValueOrFile("password", password, folder),
     GOVC_INDENT: "false",

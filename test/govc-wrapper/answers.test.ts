@@ -185,6 +185,8 @@ const FAILURES: readonly (readonly [stderr: string, kind: string, isRetryable: b
   ['/x/govc: Post "https://h/sdk": EOF', "unknown outcome", true],
   ['/x/govc: Post "https://h/sdk": read tcp 127.0.0.1:1: connection reset by peer', "unknown outcome", true],
   ["/x/govc: 503 Service Unavailable", "unreachable", true],
+  ["/x/govc: vm 'load-503' not found", "not found", false],
+  ["/x/govc: file [ds] load-502/x.vmx already exists", "already exists", false],
   [
     '/x/govc: Post "https://h/sdk": tls: failed to verify certificate: x509: certificate signed by unknown authority',
     "certificate untrusted",

@@ -101,10 +101,12 @@ describe("what govc gets to know", () => {
   test("is the one certificate that was named", async () => {
     using fake = new FakeGovc();
     const thumbprint = Array.from({ length: 32 }, () => "ab").join(":");
-    await using govc = await fake.open({ tls: { thumbprint } });
+    await using govc = await fake.open({ url: "https://ESXi.Invalid", tls: { thumbprint } });
     await govc.about().catch(() => undefined);
     const { env } = fake.lastCall();
     expect(env).not.toHaveProperty("GOVC_INSECURE");
+    // govc compares the two as they are written.
+    expect(env["GOVC_URL"]).toBe("https://esxi.invalid/");
     const knownHosts = readFileSync(env["GOVC_TLS_KNOWN_HOSTS"] ?? "", "utf8");
     expect(knownHosts).toBe(`esxi.invalid:443 ${thumbprint.toUpperCase()}\n`);
   });

@@ -1,19 +1,24 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { expect, test } from "vitest";
+import { identifyProcess } from "#activities/process-identity";
 import { TempDir } from "#test/support/temp-dir";
 import { ensureGovcStateDir } from "#worker/govc-state";
 
 test("sessions and secrets of a worker that was killed go when the next one starts; those of a living one stay", () => {
   using home = new TempDir();
-  const { pid: gone } = spawnSync("true");
-  for (const pid of [gone, process.ppid]) {
-    mkdirSync(home.join("govc", String(pid)), { recursive: true });
-    writeFileSync(home.join("govc", String(pid), "password"), "canary");
+  const living = identifyProcess(process.ppid)!;
+  const name = `${living.pid}-${living.startTicks}`;
+  // The second one's number was given away again.
+  const gone = [`${spawnSync("true").pid}-1`, `${living.pid}-${living.startTicks - 1}`, String(living.pid)];
+  for (const folder of [...gone, name]) {
+    mkdirSync(home.join("govc", folder), { recursive: true });
+    writeFileSync(home.join("govc", folder, "password"), "canary");
   }
   const own = ensureGovcStateDir(home.path);
-  expect(own).toBe(home.join("govc", String(process.pid)));
   expect(statSync(own).mode & 0o777).toBe(0o700);
-  expect(existsSync(home.join("govc", String(gone)))).toBe(false);
-  expect(existsSync(home.join("govc", String(process.ppid), "password"))).toBe(true);
+  expect(ensureGovcStateDir(home.path)).toBe(own);
+  expect(readdirSync(home.join("govc")).toSorted()).toEqual([name, basename(own)].toSorted());
+  expect(existsSync(home.join("govc", name, "password"))).toBe(true);
 });

@@ -9,16 +9,16 @@
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type * as timing from "#activities/timing";
+import { STEPS } from "#model/run";
 import { timeoutSignal, VisibleDate } from "#test/chaos/fast/edges";
 import { RingFigures } from "#test/chaos/fast/figures";
 import { violationsOf } from "#test/chaos/fast/invariants";
 import { anySchedule, FAULT_KINDS } from "#test/chaos/fast/schedule";
 import type { Schedule } from "#test/chaos/fast/schedule";
-import { STEPS } from "#model/run";
-import type { Step } from "#model/run";
-import { visibleClock } from "#test/chaos/fast/simulation";
 import type { SimulatedEngine } from "#test/chaos/fast/simulated-machine";
+import { visibleClock } from "#test/chaos/fast/simulation";
 import { DEADLINE_SEC, World } from "#test/chaos/fast/world";
+import { ACTIVITY_OF } from "#test/chaos/support/workflow-histories";
 
 await vi.hoisted(async () => {
   // The SDK's workflow runtime takes it from there, as its sandbox has it.
@@ -137,15 +137,6 @@ describe("a worker that dies", () => {
     expect(runSecOf(world) - runSecOf(calm)).toBeLessThan(20);
   });
 });
-
-const ACTIVITY_OF = {
-  provision: "provisionNodes",
-  sync: "passBarrier",
-  main: "followMainLoop",
-  finalise: "finaliseRun",
-  collect: "collectRun",
-  teardown: "destroyNodes",
-} as const satisfies Record<Step, string>;
 
 test.for(STEPS)("a server that is away for 4 s in %s costs the run 30 s at most", async (step) => {
   const calm = await new World(CALM).play();

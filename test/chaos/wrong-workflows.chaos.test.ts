@@ -41,6 +41,16 @@ async function expectAlarm({ command, runId }: ChaosSweep, reason: RegExp): Prom
   expect(stdout).toContain(`run-${runId}`);
 }
 
+/** With what the workflows were before. */
+async function mendAndEnd(sweep: ChaosSweep): Promise<void> {
+  copy.mend(BENCHMARK_RUN);
+  await replaceWorker();
+  sweep.faultIsOver();
+  const { rows } = await sweep.ended();
+  expect(rows).toMatchObject([{ status: "VALID", attempt: 1 }]);
+  expect(await chaos.violations()).toEqual([]);
+}
+
 const removals = () => chaos.events.ofNodes(chaos.installation.hostId, "destroy");
 
 test("F10: a TypeError in a workflow raises an alarm within a minute, and a mended worker goes on", async () => {
@@ -50,13 +60,7 @@ test("F10: a TypeError in a workflow raises an alarm within a minute, and a mend
   await replaceWorker();
   await expectAlarm(sweep, /TypeError: row\.wrapUp is not a function/);
   expect(removals()).toEqual([]);
-
-  copy.mend(BENCHMARK_RUN);
-  await replaceWorker();
-  sweep.faultIsOver();
-  const { rows } = await sweep.ended();
-  expect(rows).toMatchObject([{ status: "VALID", attempt: 1 }]);
-  expect(await chaos.violations()).toEqual([]);
+  await mendAndEnd(sweep);
 });
 
 test("F11: workflows that do not fit a run's history raise an alarm and touch nothing; the replay gate is red", async () => {
@@ -75,11 +79,5 @@ test("F11: workflows that do not fit a run's history raise an alarm and touch no
   const histories = (await readHistories()).filter(({ name }) => name.endsWith("/benchmark-run"));
   const recorded = histories.map(({ name, history }) => ({ workflowId: name, history }));
   expect(await replay(workflowBundle, recorded)).toEqual([expect.stringMatching(/[Nn]ondeterminism/)]);
-
-  copy.mend(BENCHMARK_RUN);
-  await replaceWorker();
-  sweep.faultIsOver();
-  const { rows } = await sweep.ended();
-  expect(rows).toMatchObject([{ status: "VALID", attempt: 1 }]);
-  expect(await chaos.violations()).toEqual([]);
+  await mendAndEnd(sweep);
 });

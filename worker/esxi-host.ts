@@ -14,7 +14,7 @@ import { readPrivateFile } from "#worker/private-file";
 
 /** @throws {InputError} A file that the settings name is missing, or others may read it. */
 export function openEsxiProvider(hostId: string, settings: EsxiSettings, installation: Installation): EsxiProvider {
-  const { url, username, datacenter, datastore, network, template, domain } = settings;
+  const { url, username, datacenter, datastore, network, template, domain, disks } = settings;
   const { resource_pool: resourcePool, folder } = settings;
   const tls = trustOf(settings, installation);
   const connect: GovcOptions = {
@@ -34,6 +34,7 @@ export function openEsxiProvider(hostId: string, settings: EsxiSettings, install
     hostId,
     connect,
     place: { datastore, network, resourcePool, folder },
+    disks,
     template,
     domain,
     source,

@@ -43,6 +43,8 @@ export const esxiShape = z
     network: objectName("a port group"),
     resource_pool: objectName("a resource pool").optional(),
     folder: objectName("a folder of VMs").optional(),
+    /** Default: `linked`. */
+    disks: z.enum(["linked", "full"], "must be linked or full").optional(),
     /** A VM that was made by hand; without it the image is imported once. */
     template: objectName("a VM").optional(),
     /** Appended to a VM's name where its address is looked up by it. */

@@ -4,7 +4,7 @@ import { isGovcError } from "#activities/providers/esxi-connection";
 import type { EsxiConnection } from "#activities/providers/esxi-connection";
 import { IMAGE_KEY } from "#activities/providers/esxi-labels";
 import { findPlace } from "#activities/providers/esxi-place";
-import type { Place, PlaceNames } from "#activities/providers/esxi-place";
+import type { DiskKind, Place, PlaceNames } from "#activities/providers/esxi-place";
 import { looksSimulated } from "#activities/providers/esxi-simulator";
 import { readTemplate, templateNameOf } from "#activities/providers/esxi-template";
 import type { DiskSource, Template } from "#activities/providers/esxi-template";
@@ -20,6 +20,7 @@ const FREE_EDITION = /^esx\.?basic/i;
 interface Surroundings {
   readonly source: DiskSource;
   readonly names: PlaceNames;
+  readonly disks: DiskKind;
   /** Of a VM that the operator made. */
   readonly template: string | undefined;
 }
@@ -28,7 +29,7 @@ interface Surroundings {
 export async function prepareEsxiEnvironment(
   connection: EsxiConnection,
   environment: Environment,
-  { source, names, template: templateName }: Surroundings,
+  { source, names, disks, template: templateName }: Surroundings,
 ): Promise<PreparedEnvironment> {
   requireWholeSizes(environment);
   return connection.converge(undefined, async (govc) => {
@@ -40,7 +41,7 @@ export async function prepareEsxiEnvironment(
       findPlace(govc, names, connection.hostId),
     ]);
     const isVcenter = about.apiType === "VirtualCenter";
-    const where = { isVcenter, host: connection.hostId };
+    const where = { needsSnapshot: isVcenter && disks === "linked", host: connection.hostId };
     const image =
       templateName === undefined
         ? await findImage(vms, environment, source, where)
@@ -50,7 +51,11 @@ export async function prepareEsxiEnvironment(
       ...environment,
       imageDigest: image.digest,
       isolation: looksSimulated({ about, hosts, vms }) ? "simulated" : "esxi",
-      facts: sortByName({ ...hostFacts(about, hosts), ...placeFacts(place, isVcenter), ...image.facts }),
+      facts: sortByName({
+        ...hostFacts(about, hosts),
+        ...placeFacts(place, disksInWords(isVcenter, disks)),
+        ...image.facts,
+      }),
     };
   });
 }
@@ -94,7 +99,7 @@ interface FoundImage {
 }
 
 interface Where {
-  readonly isVcenter: boolean;
+  readonly needsSnapshot: boolean;
   readonly host: string;
 }
 
@@ -154,9 +159,14 @@ function hostFacts(about: About, hosts: readonly HostInfo[]): Record<string, str
   };
 }
 
-const placeFacts = ({ datastore, network }: Place, isVcenter: boolean): Record<string, string> => ({
+function disksInWords(isVcenter: boolean, disks: DiskKind): string {
+  if (disks === "full") return "full copies";
+  return isVcenter ? "linked clones" : "child disks";
+}
+
+const placeFacts = ({ datastore, network }: Place, disks: string): Record<string, string> => ({
   datastore: datastore.name,
-  disks: isVcenter ? "linked clones" : "child disks",
+  disks,
   network: network.name,
 });
 

@@ -3,6 +3,9 @@
 import type { DatastoreInfo, FolderRef, Govc, Named, NetworkRef, PoolRef, Ref } from "#govc-wrapper";
 import { BenchError } from "#model/errors";
 
+/** `linked`: children of the template's disk, made in a moment; `full`: copies of it. */
+export type DiskKind = "linked" | "full";
+
 /** Names, as in hosts.yaml. */
 export interface PlaceNames {
   readonly datastore: string;

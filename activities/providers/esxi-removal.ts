@@ -92,8 +92,11 @@ async function exists(govc: Govc, ref: VmRef): Promise<boolean> {
  * the child disk is taken out first and its file deleted, and the VM, which has the labels, goes last.
  */
 async function removeOwnDisks(connection: EsxiConnection, govc: Govc, vm: VmInfo): Promise<void> {
-  const children = (await govc.device.disks(vm.ref)).filter(({ parentFile }) => parentFile !== undefined);
+  const disks = await govc.device.disks(vm.ref);
+  const children = disks.filter(({ parentFile }) => parentFile !== undefined);
   for (const { name } of children) await govc.device.remove(vm.ref, name, { keepFile: true });
+  // A copy goes with its VM.
+  if (disks.length > children.length) return;
   const files = children.length > 0 ? children.map(({ file }) => file) : await listDisksLeft(connection, govc, vm);
   for (const file of files) {
     const path = await connection.locate(file);

@@ -68,7 +68,7 @@ export const templateNameOf = (imageDigest: string): string =>
 export function readTemplate(
   vms: readonly VmInfo[],
   name: string,
-  { isVcenter, host }: { isVcenter: boolean; host: string },
+  { needsSnapshot, host }: { needsSnapshot: boolean; host: string },
 ): Template | undefined {
   const [vm, ...others] = vms.filter((one) => one.name === name && !(LABEL.run in one.extraConfig));
   if (vm === undefined) return undefined;
@@ -76,7 +76,7 @@ export function readTemplate(
   if (others.length > 0) throw refuse(`is there ${others.length + 1} times`);
   if (vm.powerState !== "poweredOff") throw refuse(`is ${vm.powerState}; its disk must not change any more`);
   const snapshot = vm.snapshots.includes(SNAPSHOT) ? SNAPSHOT : vm.snapshots.at(-1);
-  if (isVcenter && snapshot === undefined) throw refuse("has no snapshot to link clones to; make one");
+  if (needsSnapshot && snapshot === undefined) throw refuse("has no snapshot to link clones to; make one");
   return { ref: vm.ref, name, imageDigest: imageDigestOf(vm), snapshot, isSimulated: isSimulatedVm(vm) };
 }
 
@@ -94,7 +94,7 @@ export async function ensureTemplate(
   wanted: WantedTemplate,
   signal: AbortSignal,
 ): Promise<Template> {
-  const { imageDigest, isVcenter, source } = wanted;
+  const { imageDigest, source, needsSnapshot } = wanted;
   const host = connection.hostId;
   const name = templateNameOf(imageDigest);
   return connection.converge(signal, async (govc) => {
@@ -102,7 +102,7 @@ export async function ensureTemplate(
     const unfinished = vms.filter((vm) => vm.name === name && parseImport(vm, imageDigest) !== undefined);
     for (const vm of unfinished) await connection.make(signal, () => removeImport(govc, vm, wanted));
     const others = vms.filter((vm) => !unfinished.includes(vm));
-    const existing = readTemplate(others, name, { isVcenter, host });
+    const existing = readTemplate(others, name, { needsSnapshot, host });
     if (existing?.imageDigest === imageDigest) return existing;
     if (existing)
       throw new BenchError("name taken", `name ${name} is taken by a foreign VM, ${existing.ref}`, { host });
@@ -132,6 +132,7 @@ interface WantedTemplate {
   readonly imageDigest: string;
   readonly place: Place;
   readonly isVcenter: boolean;
+  readonly needsSnapshot: boolean;
   readonly source: DiskSource;
   /** Of the run, UTC, ISO 8601: whoever imports is done or dead then. */
   readonly deadlineAt: string;

@@ -7,7 +7,7 @@ import { cloneAddressOf, findUnlabelledClones } from "#activities/providers/esxi
 import { ChangedMeanwhileError, isGovcError } from "#activities/providers/esxi-connection";
 import type { EsxiConnection } from "#activities/providers/esxi-connection";
 import { ADDRESS_KEY, toAnnotation, vmNameOf, vmsOfNode } from "#activities/providers/esxi-labels";
-import type { Place } from "#activities/providers/esxi-place";
+import type { DiskKind, Place } from "#activities/providers/esxi-place";
 import { destroyVm } from "#activities/providers/esxi-removal";
 import { isSimulatedVm, refuseUnnoticedSimulator } from "#activities/providers/esxi-simulator";
 import type { ReadyTemplate } from "#activities/providers/esxi-template";
@@ -22,6 +22,7 @@ import type { RunSpec } from "#model/run";
 const GUEST_ID = "other3xLinux64Guest";
 /** Of ESXi 6.5, the oldest that is served. */
 const HARDWARE_VERSION = "vmx-13";
+const COPY_FILE = "copy.vmdk";
 /** What DNS takes as one label. */
 const HOSTNAME_MOST = 63;
 
@@ -31,6 +32,7 @@ export interface WantedVm {
   readonly place: Place;
   readonly template: ReadyTemplate;
   readonly isVcenter: boolean;
+  readonly disks: DiskKind;
   readonly now: () => Date;
   /** Bounds what a host is asked to change at once. */
   readonly slots: LimitFunction;
@@ -66,6 +68,9 @@ export async function ensureVm(
       }
       refuseUnnoticedSimulator(run, isSimulatedVm(vm));
       if (ADDRESS_KEY in vm.extraConfig || vm.powerState !== "poweredOff") return { vm, startedMs: undefined };
+      if (wanted.disks === "full" && !wanted.isVcenter) {
+        await wanted.slots(() => connection.make(signal, () => ensureOwnDisk(govc, vm, wanted)));
+      }
       const startedMs = await wanted.slots(() => connection.make(signal, () => startVm(govc, vm, wanted)));
       return { vm, startedMs };
     }
@@ -103,12 +108,13 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
   const identity = { name: vmNameOf(run.runId, node.index), annotation: toAnnotation(labelsOfNode(wanted)) };
   try {
     if (isVcenter) {
-      const snapshot = template.snapshot && { snapshot: template.snapshot };
-      const source = { ...snapshot, source: template.ref, isLinked: true, macAddress: cloneAddressOf(identity.name) };
+      const isLinked = wanted.disks === "linked";
+      const snapshot = isLinked && template.snapshot && { snapshot: template.snapshot };
+      const source = { ...snapshot, source: template.ref, isLinked, macAddress: cloneAddressOf(identity.name) };
       await govc.vm.clone({ ...target, ...hardware, ...identity, ...source });
       return;
     }
-    if (template.diskPath === undefined) throw new Error(`nobody looked for the disk of template ${template.name}`);
+    const disk = { datastore: place.datastore.ref, path: diskOf(template), isLinked: true };
     await govc.vm.create({
       ...target,
       ...hardware,
@@ -118,7 +124,8 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
       firmware: "efi",
       networkAdapter: "vmxnet3",
       diskController: "pvscsi",
-      disk: { datastore: place.datastore.ref, path: template.diskPath, isLinked: true },
+      // A copy is made once there is a VM, which has the labels, for it to be removed with.
+      ...(wanted.disks === "linked" && { disk }),
     });
   } catch (error) {
     // Another worker was faster, or has it on already; if not, the name is somebody else's, which the next look tells.
@@ -126,6 +133,23 @@ async function createVm(govc: Govc, wanted: WantedVm): Promise<void> {
       throw new ChangedMeanwhileError(error.message, { cause: error });
     throw error;
   }
+}
+
+function diskOf({ diskPath, name }: ReadyTemplate): string {
+  if (diskPath === undefined) throw new Error(`nobody looked for the disk of template ${name}`);
+  return diskPath;
+}
+
+/** A copy of the template's disk, in the VM's folder; what an attempt that was cut off left of one is replaced. */
+async function ensureOwnDisk(govc: Govc, vm: VmInfo, { place, template }: WantedVm): Promise<void> {
+  if ((await govc.device.disks(vm.ref)).length > 0) return;
+  const folder = /^\[.+?\] (.+)\/[^/]*$/.exec(vm.vmxPath ?? "")?.[1];
+  if (folder === undefined) throw new ChangedMeanwhileError(`VM ${vm.name} has no folder`);
+  const datastore = place.datastore.ref;
+  const copy = { datastore, path: `${folder}/${COPY_FILE}` };
+  if ((await govc.datastore.ls({ datastore, path: folder })).includes(COPY_FILE)) await govc.datastore.rm(copy);
+  await govc.datastore.cp({ datastore, path: diskOf(template) }, copy);
+  await govc.device.attach(vm.ref, copy);
 }
 
 /**

@@ -11,7 +11,7 @@ import { prepareEsxiEnvironment, requireWholeSizes } from "#activities/providers
 import { ADDRESS_KEY, describeVm, uuidOf, vmsOfNode } from "#activities/providers/esxi-labels";
 import { EsxiLease } from "#activities/providers/esxi-lease";
 import { findPlace } from "#activities/providers/esxi-place";
-import type { Place, PlaceNames } from "#activities/providers/esxi-place";
+import type { DiskKind, Place, PlaceNames } from "#activities/providers/esxi-place";
 import { removeRun } from "#activities/providers/esxi-removal";
 import { refuseUnnoticedSimulator } from "#activities/providers/esxi-simulator";
 import { ensureTemplate, findTemplateDisk, readTemplate } from "#activities/providers/esxi-template";
@@ -29,6 +29,8 @@ export interface EsxiProviderOptions {
   readonly hostId: string;
   readonly connect: GovcOptions;
   readonly place: PlaceNames;
+  /** Default: `linked`. */
+  readonly disks?: DiskKind | undefined;
   /** A VM that the operator made; absent: the image is imported once. */
   readonly template?: string | undefined;
   /** Where DNS knows VMs by their names; absent: only VMware Tools are asked. */
@@ -73,7 +75,7 @@ export class EsxiProvider implements NodeProvider {
 
   prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {
     const { source, place: names, template } = this.#options;
-    return prepareEsxiEnvironment(this.#connection, environment, { source, names, template });
+    return prepareEsxiEnvironment(this.#connection, environment, { source, names, template, disks: this.#disks });
   }
 
   async ensureRun(run: RunSpec, deadlineAt: string, signal: AbortSignal): Promise<void> {
@@ -93,7 +95,8 @@ export class EsxiProvider implements NodeProvider {
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
     const template = await this.#templateOf(run, node.deadlineAt, signal);
-    const wanted = { run, node, template, now: this.#now, slots: this.#slots, ...(await this.#site.get()) };
+    const here = { now: this.#now, slots: this.#slots, disks: this.#disks, ...(await this.#site.get()) };
+    const wanted = { run, node, template, ...here };
     const { vm, startedMs } = await ensureVm(this.#connection, wanted, signal);
     const address = vm.extraConfig[ADDRESS_KEY] ?? (await this.#awaitAddress(vm, node.index, signal));
     const dnsName = this.#dnsNameOf(vm.name);
@@ -169,6 +172,10 @@ export class EsxiProvider implements NodeProvider {
     return { place, isVcenter: await this.#isVcenter() };
   }
 
+  get #disks(): DiskKind {
+    return this.#options.disks ?? "linked";
+  }
+
   /** A host never becomes one. */
   async #isVcenter(): Promise<boolean> {
     this.#apiType ??= (await this.#connection.converge(undefined, (govc) => govc.about())).apiType;
@@ -178,12 +185,13 @@ export class EsxiProvider implements NodeProvider {
   async #ensureTemplate(imageDigest: string, deadlineAt: string, signal: AbortSignal): Promise<Template> {
     const { template: name, source, hostId: host } = this.#options;
     const { place, isVcenter } = await this.#site.get();
+    const needsSnapshot = isVcenter && this.#disks === "linked";
     if (name === undefined) {
-      const wanted = { imageDigest, place, isVcenter, source, deadlineAt, now: this.#now };
+      const wanted = { imageDigest, place, isVcenter, needsSnapshot, source, deadlineAt, now: this.#now };
       return ensureTemplate(this.#connection, wanted, signal);
     }
     const vms = await this.#connection.converge(signal, () => this.#connection.listVms());
-    const template = readTemplate(vms, name, { isVcenter, host });
+    const template = readTemplate(vms, name, { needsSnapshot, host });
     if (template?.imageDigest === imageDigest) return template;
     const problem = template === undefined ? "is no longer there" : `is another one now: ${template.imageDigest}`;
     throw new BenchError("image", `template ${JSON.stringify(name)} ${problem}`, { host });

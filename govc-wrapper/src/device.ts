@@ -2,9 +2,10 @@
 
 import { z } from "zod";
 import type { Caller } from "./caller.ts";
+import type { DatastorePath } from "./datastore.ts";
 import { listOf, maybe } from "./json.ts";
 import type { CallOptions } from "./options.ts";
-import { checkNewName, checkRef } from "./references.ts";
+import { checkDatastorePath, checkNewName, checkRef } from "./references.ts";
 import type { VmRef } from "./references.ts";
 
 export interface VirtualDisk {
@@ -46,6 +47,18 @@ export class DeviceCalls {
     const flags = { vm: checkRef("device.remove", vm, "VirtualMachine"), keep: keepFile };
     const operands = [checkNewName("device.remove", device)];
     await this.#caller.write({ name: "device.remove", flags, operands, isRepeatable: true }, call);
+  }
+
+  /** Puts a disk that exists into a VM: the disk itself, not a child of it. */
+  async attach(vm: VmRef, { datastore, path }: DatastorePath, call: CallOptions = {}): Promise<void> {
+    const name = "vm.disk.attach";
+    const flags = {
+      vm: checkRef(name, vm, "VirtualMachine"),
+      ds: checkRef(name, datastore, "Datastore"),
+      disk: checkDatastorePath(name, path),
+      link: false,
+    };
+    await this.#caller.write({ name, flags, isRepeatable: false }, call);
   }
 
   async #list(vm: VmRef, call: CallOptions): Promise<z.output<typeof DEVICE>[]> {

@@ -102,6 +102,27 @@ test("the image is imported once, whoever asks", async () => {
   expect(await host.govc.vm.find(TEMPLATE)).toEqual(before);
 });
 
+test.for(["esx", "vcenter"] as const)("on %s whole copies hang on no template, and go with their VMs", async (mode) => {
+  const host = await startHost({ mode });
+  const addressTiming = { limitMs: 0, firstPauseMs: 50, longestPauseMs: 50 };
+  const provider = host.open({ disks: "full", addressTiming });
+  const environment = await provider.prepareEnvironment(ESXI_ENVIRONMENT);
+  expect(environment.facts["disks"]).toBe("full copies");
+  const run = sampleRun({ runId: newRunId(), environment, point: { nodes: 1, memoryMib: 64 } });
+  await provider.ensureRun(run, DEADLINE_AT, NEVER);
+  const node = nodeSpecs(run)[0]!;
+  await expect(provider.ensureNode(run, node, NEVER)).rejects.toMatchObject({ kind: "no address" });
+  const vm = await host.govc.vm.find(`${run.runId}-n1`);
+  expect(vm?.powerState).toBe("poweredOn");
+  expect(await host.govc.device.disks(vm!.ref)).toMatchObject([{ parentFile: undefined }]);
+  expect(await provider.destroyRun(run.runId)).toBe(1);
+  expect(await namesOf(host)).toEqual([TEMPLATE]);
+  expect(await rootFolders(host)).toEqual([TEMPLATE]);
+  const datastore = (await host.govc.datastore.list())[0]!.ref;
+  expect(await host.govc.datastore.ls({ datastore, path: TEMPLATE })).toContain("disk-0.vmdk");
+  await provider.close();
+});
+
 test("a licence that lets programs only look is said before a run begins", async () => {
   // The import's own mark passes.
   const host = await startHost({ faults: ["ReconfigVM_Task=RestrictedVersion:0:1"] });

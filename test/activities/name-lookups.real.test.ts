@@ -85,7 +85,7 @@ test.concurrent.for([
     for (const slow of [names, reverse]) {
       expect(slowestSec(slow)).toBeGreaterThan(4);
       expect(slowestSec(slow)).toBeLessThan(45);
-      expect(slowestSec(slow)).toBeGreaterThan(10 * slowestSec(undisturbed));
+      expect(slowestSec(slow) - slowestSec(undisturbed)).toBeGreaterThan(3);
     }
     for (const { rows } of [undisturbed, names, reverse]) expect(rows).toEqual([2 * TUPLES, 2 * TUPLES]);
   },

@@ -18,7 +18,7 @@ import { SecondMachine } from "#test/support/second-machine";
 import { TempDir } from "#test/support/temp-dir";
 import { startTemporal } from "#test/support/temporal";
 
-const DURATION_SEC = 8;
+const DURATION_SEC = 6;
 const EAST = `east-${process.pid}`;
 const WEST = `west-${process.pid}`;
 

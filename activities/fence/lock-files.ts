@@ -70,6 +70,8 @@ export class LockFiles implements FenceMark {
       return inTheWay;
     }
     await writeFile(this.#path(claim.token, HELD), "", { mode: 0o644 });
+    // A worker that stood still until its run was over: nobody would look for this file again.
+    if (!(await this.#names()).includes(`${claim.token}${CLAIM}`)) await this.#remove(claim.token);
     for (const { token } of stale) await this.#remove(token);
     return undefined;
   }

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import type { FenceClaim } from "#activities/fence/fence-mark";
 import { LockFiles } from "#activities/fence/lock-files";
@@ -26,6 +27,16 @@ test("a second installation learns who has the machine, and gets it after the re
   expect(await theirs.take(claimOf("b"))).toBeUndefined();
   expect(await mine.holds("token-of-a")).toBe(false);
   await theirs.release("b");
+  expect(readdirSync(dir.path)).toEqual([]);
+});
+
+test("a claim that was given back while its worker stood still leaves nothing when that goes on", async () => {
+  using dir = new TempDir();
+  const standStill = () => {
+    for (const name of readdirSync(dir.path)) rmSync(join(dir.path, name));
+    return new Date();
+  };
+  await new LockFiles(dir.path, { now: standStill }).take(claimOf("a"));
   expect(readdirSync(dir.path)).toEqual([]);
 });
 

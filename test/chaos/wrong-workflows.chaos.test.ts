@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { bundleWorkflowCode } from "@temporalio/worker";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { until } from "#test/support/installation-harness";
 import { readHistories } from "#test/support/recorded-histories";
 import { ChaosHarness } from "#test/chaos/support/chaos-harness";
 import type { ChaosSweep } from "#test/chaos/support/chaos-harness";
@@ -25,11 +24,7 @@ afterEach(async () => {
 });
 
 /** The supervisor starts it again, from what is in the copy by then. */
-async function replaceWorker(): Promise<void> {
-  const { restarts } = chaos.installation.service("worker");
-  await chaos.installation.killService("worker", () => Promise.resolve());
-  await until("the next worker runs", 60, () => chaos.installation.service("worker").restarts > restarts);
-}
+const replaceWorker = (): Promise<void> => chaos.installation.restartServices("worker");
 
 /** Follower and doctor both name workflow and reason. */
 async function expectAlarm({ command, runId }: ChaosSweep, reason: RegExp): Promise<void> {

@@ -129,7 +129,7 @@ export class InstallationHarness implements AsyncDisposable {
   }
 
   service(name: string): LocalService & { readonly pid: number } {
-    const service = readLocalServices(locateInstallation(this.env))?.services.find((each) => each.name === name);
+    const service = this.#services().find((each) => each.name === name);
     if (!service?.process) throw new Error(`no ${name} runs`);
     return { ...service, pid: service.process.pid };
   }
@@ -149,6 +149,22 @@ export class InstallationHarness implements AsyncDisposable {
     } finally {
       process.kill(supervisor.pid, "SIGCONT");
     }
+  }
+
+  /** Ends services, all at once, and waits until the supervisor has started each anew. */
+  async restartServices(...names: string[]): Promise<void> {
+    const before = names.map((name) => this.service(name));
+    for (const name of names) await this.killService(name, () => Promise.resolve());
+    for (const { name, restarts } of before) {
+      await until(`the next ${name} runs`, 60, () => {
+        const next = this.#services().find((service) => service.name === name);
+        return next?.process !== undefined && next.restarts > restarts;
+      });
+    }
+  }
+
+  #services(): readonly LocalService[] {
+    return readLocalServices(locateInstallation(this.env))?.services ?? [];
   }
 
   /** Until the sweep's run is in its main loop and has inserted something. Other installations' runs may have to end first. */

@@ -180,6 +180,7 @@ async function measureSync(provider: NodeProvider, environment: Environment, nod
     const provisioned = await activities.provisionNodes({ run, deadlineAt: inTenMinutes() });
     await activities.passBarrier({ run, nodes: provisioned.nodes });
     await activities.followMainLoop({ run, nodes: provisioned.nodes });
+    await activities.finaliseRun({ run, nodes: provisioned.nodes });
     const results = await Promise.all(provisioned.nodes.map((node) => database.readResult(node)));
     return Math.max(...results.map(({ syncSec }) => syncSec));
   } finally {

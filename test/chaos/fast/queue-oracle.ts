@@ -16,6 +16,11 @@ interface KnownPlace {
   readonly order: number;
 }
 
+interface KnownLine {
+  readonly places: readonly KnownPlace[];
+  readonly aside: ReadonlySet<string>;
+}
+
 export interface OracleView {
   isRunning(workflowId: string): boolean;
   /** Whether its nodes are on the host already: such a run goes before all others. */
@@ -32,6 +37,8 @@ export class QueueOracle {
   readonly #ownerOf = new Map<string, string>();
   readonly #aside = new Set<string>();
   #granted: string | undefined;
+  /** Whoever gets the host is told once nobody is watched any more: who comes meanwhile finds it given. */
+  #deciding: KnownLine | undefined;
   #order = 0;
 
   constructor(host: string, view: OracleView) {
@@ -52,23 +59,25 @@ export class QueueOracle {
     this.#places.clear();
     this.#aside.clear();
     this.#granted = undefined;
+    this.#deciding = undefined;
   }
 
   onTask({ workflowId, jobs, commands }: WorkflowTask): void {
     if (workflowId !== this.#workflowId) return;
-    const before = [...this.#places.values()];
-    const asideBefore = new Set(this.#aside);
+    const known = this.#deciding ?? { places: [...this.#places.values()], aside: new Set(this.#aside) };
     for (const job of jobs) this.#hear(job);
     for (const { signalExternalWorkflowExecution: sent } of commands) {
       if (sent?.signalName !== "hostGranted") continue;
       const holder = sent.workflowExecution?.workflowId ?? "";
-      if (holder !== this.#granted) this.#judge(holder, before, asideBefore);
+      if (holder !== this.#granted) this.#judge(holder, known);
       this.#granted = holder;
     }
+    if (commands.some(({ requestCancelActivity }) => requestCancelActivity)) this.#deciding = known;
+    else if (commands.some(({ scheduleActivity }) => scheduleActivity)) this.#deciding = undefined;
   }
 
   /** Those that stood in line before, and still do, must come after whoever gets the host. */
-  #judge(holder: string, before: readonly KnownPlace[], asideBefore: ReadonlySet<string>): void {
+  #judge(holder: string, { places: before, aside: asideBefore }: KnownLine): void {
     if (this.#view.occupies(holder)) return;
     const owner = this.#ownerOf.get(holder);
     const own = before.find((place) => place.owner === owner) ?? (owner ? this.#places.get(owner) : undefined);

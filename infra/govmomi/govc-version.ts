@@ -3,7 +3,7 @@
 import { CommandError, runCommand } from "#infra/console/commands";
 
 /** See govc-wrapper/README.md for what older ones lack. */
-export const OLDEST_GOVC = "0.46";
+const OLDEST_GOVC = "0.46";
 const LIMIT_SEC = 10;
 
 /** @returns Such as `0.56.0`; `undefined` where it is no govc. */

@@ -21,7 +21,7 @@ interface FakeEsxiOptions {
 }
 
 const MIB = 1024 ** 2;
-export const FAKE_PLACE = { datastore: "ds1", network: "bench-net" } as const;
+const FAKE_PLACE = { datastore: "ds1", network: "bench-net" } as const;
 
 const REAL_ABOUT = {
   name: "VMware ESXi",

@@ -1,7 +1,7 @@
 // Command vcsim simulates a standalone ESXi host or a vCenter for Meshbench's tests, over govmomi's simulator. It differs
-// from upstream's program in three ways: it refuses what a real standalone host refuses, it fails by order (-fault), and
-// it backs virtual machines by containers by their names (-back), so that a client under test sends what it would send to
-// a real host and nothing else.
+// from upstream's program in four ways: it refuses what a real standalone host refuses, it fails by order (-fault), it
+// backs virtual machines by containers by their names (-back), so that a client under test sends what it would send to a
+// real host and nothing else, and it does not lock itself up (see withoutDeadlock).
 package main
 
 import (

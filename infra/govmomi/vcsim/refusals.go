@@ -46,9 +46,9 @@ var notOnESXi = map[string]bool{
 
 func handlersOf(o *options) []handler {
 	if o.esx {
-		return []handler{o.faults.refuse, asOnESXi}
+		return []handler{o.faults.refuse, asOnESXi, withoutDeadlock}
 	}
-	return []handler{o.faults.refuse}
+	return []handler{o.faults.refuse, withoutDeadlock}
 }
 
 func asOnESXi(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {

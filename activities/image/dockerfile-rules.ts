@@ -36,10 +36,16 @@ function complainAboutInstruction(line: string, stages: string[][]): string[] {
   if (!ALLOWED.test(instruction)) return [`${instruction} is not allowed`];
   if (instruction === "FROM") return complainAboutFrom(rest, stages);
   if (instruction !== "COPY") return [];
+  // The engine has no stage of a name before it has ended: it would look for an image.
+  const earlier = stages.slice(0, -1);
   return rest
-    .filter((flag) => flag.startsWith("--from=") && !isStage(flag.slice("--from=".length), stages))
+    .filter((flag) => flag.startsWith("--") && !isHarmless(flag, earlier))
     .map((flag) => `COPY ${flag} names no stage before it`);
 }
+
+/** The engine leaves quotes and backslashes out of a flag: what it reads is something else then. */
+const isHarmless = (flag: string, stages: readonly string[][]): boolean =>
+  !/["'\\]/.test(flag) && (!flag.startsWith("--from=") || isStage(flag.slice("--from=".length), stages));
 
 function complainAboutFrom(words: readonly string[], stages: string[][]): string[] {
   const [image = "", as, name] = words;

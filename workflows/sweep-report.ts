@@ -18,7 +18,12 @@ export async function sweepReportWorkflow(report: SweepReport): Promise<void> {
   });
   while (isOpen) {
     isOpen = false;
-    await reportSweep(report);
+    try {
+      await reportSweep(report);
+    } catch (error) {
+      // A sweep that was resumed meanwhile is shown all the same.
+      if (!isOpen || !(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    }
   }
 }
 

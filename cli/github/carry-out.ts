@@ -56,15 +56,19 @@ async function sweepOf(named: string | undefined, request: CommentRequest): Prom
   if (named !== undefined) return ownSweep(named, request);
   const { repository, number } = request.pullRequest;
   const prefix = `${sweepPrefixOf(repository)}${number}-`;
-  const newest = (await listSweeps()).find(({ sweep }) => sweep.sweepId.startsWith(prefix));
+  const newest = (await listSweeps()).find(({ sweep }) => isBehind(prefix, sweep.sweepId, /^\d+$/));
   if (newest) return newest.sweep.sweepId;
   const rule = "this pull request has no sweep yet";
   throw new InputError([{ field: "SWEEP", value: "", rule, hint: "/bench run SPEC starts one" }]);
 }
 
+/** Another repository's prefix may begin with this one's. */
+const isBehind = (prefix: string, text: string, rest: RegExp): boolean =>
+  text.startsWith(prefix) && rest.test(text.slice(prefix.length));
+
 /** Whoever may write in one repository has no say over another one's sweeps, nor sees them. */
 function ownSweep(named: string, { pullRequest }: CommentRequest): string {
-  if (named.startsWith(sweepPrefixOf(pullRequest.repository))) return named;
+  if (isBehind(sweepPrefixOf(pullRequest.repository), named, /^\d+-\d+(?::|$)/)) return named;
   throw new InputError([{ field: "SWEEP", value: named, rule: "is no sweep of this repository's pull requests" }]);
 }
 

@@ -24,9 +24,14 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   sha: "the commit that is measured is the input `ref`",
 };
 
+const INPUTS = ["MESHBENCH_SPEC", "MESHBENCH_SET", "MESHBENCH_REF"];
+
+/** Of a comment only its first line counts; an input may have one pair a line. */
+const oneLine = (text: string): string => text.trim().replaceAll(/\s+/g, " ");
+
 /** @throws {InputError} */
 export function readJobInputs(env: NodeJS.ProcessEnv): JobInputs {
-  const [spec = "", set = "", ref = ""] = ["MESHBENCH_SPEC", "MESHBENCH_SET", "MESHBENCH_REF"].map((name) => env[name]);
+  const [spec = "", set = "", ref = ""] = INPUTS.map((name) => oneLine(env[name] ?? ""));
   const [own, others] = partition(set.split(" "), (word) => word.startsWith("dockerfile="));
   const command = readCommand(spec, others.join(" "));
   const node = nodeOf(

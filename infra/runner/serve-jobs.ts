@@ -89,7 +89,8 @@ async function serveOne(
   const runner = await registerRunner(octokit, settings, labels);
   settings.note(`${runner.name}: registered`);
   try {
-    await run(octokit, settings, runner, signal);
+    // Who was told to stop meanwhile takes no job any more.
+    if (!signal.aborted) await run(octokit, settings, runner, signal);
   } finally {
     await removeRunner(octokit, settings.repository, runner.id);
     settings.note(`${runner.name}: gone`);

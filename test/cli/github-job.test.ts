@@ -41,6 +41,11 @@ test("jobs of one run that ask for different things, as those of a matrix do, ha
   expect(new Set(asked.map(sweepIdOf)).size).toBe(asked.length);
 });
 
+test("what is set a line each counts as a whole", () => {
+  const lines = { MESHBENCH_SPEC: "quick\n", MESHBENCH_SET: "nodes=4\n  repetitions=3\n" };
+  expect(readJobInputs(job(lines)).command).toMatchObject({ spec: "quick", set: ["nodes=4", "repetitions=3"] });
+});
+
 test("an image of one's own is what is measured", () => {
   const { command, node } = readJobInputs(job({ MESHBENCH_SET: `image=${IMAGE} nodes=4 prio=5` }));
   expect(command).toMatchObject({ set: ["nodes=4"], priority: 5 });

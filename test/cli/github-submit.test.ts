@@ -54,7 +54,7 @@ test("a plan is of all that a run would measure", async () => {
 });
 
 test("a comparison is plain text, and of sweeps of this repository only", async () => {
-  const [ours, others] = ["pr-octo-mesh-7-1", "pr-octo-other-7-1"];
+  const [ours, others] = ["pr-octo-mesh-7-1", "pr-octo-mesh-tools-7-1"];
   const compare = { verb: "compare", a: ours, b: `${ours}:containers-head` } as const;
   expect(await argumentsOf(compare, request)).toEqual(["compare", ours, `${ours}:containers-head`]);
   expect(await ask(`/bench compare ${ours} ${others}`)).toMatchObject({

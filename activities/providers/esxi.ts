@@ -20,6 +20,7 @@ import { ensureVm, hostnameOf } from "#activities/providers/esxi-vm";
 import { FoundOnce } from "#activities/providers/found-once";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import type { GovcOptions, VmInfo } from "#govc-wrapper";
+import { sleep } from "#activities/timing";
 import { BenchError } from "#model/errors";
 import { DATABASE_PORT } from "#model/node-protocol";
 import type { NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
@@ -45,6 +46,11 @@ export interface EsxiProviderOptions {
 /** A host does little more at a time, and others use it as well. */
 const CONCURRENCY = 4;
 const LOG_BYTES = 1024 * 1024;
+/** As many as the provider will have begun to start while the first one boots; a govc process each. */
+const NODES_AT_ONCE = 32;
+/** A host counts what is free only every so often: what was just given back may not be in it yet. */
+const ROOM_SETTLES_MS = 60_000;
+const ROOM_POLL_MS = 5000;
 
 /** What a run needs of a host, found once. */
 interface Site {
@@ -55,6 +61,7 @@ interface Site {
 export class EsxiProvider implements NodeProvider {
   readonly name = "esxi";
   readonly fence: EngineFence;
+  readonly nodesAtOnce = NODES_AT_ONCE;
   readonly #options: EsxiProviderOptions;
   readonly #connection: EsxiConnection;
   readonly #now: () => Date;
@@ -65,6 +72,8 @@ export class EsxiProvider implements NodeProvider {
   /** Many may wait for it, so that none of them calls it off. */
   readonly #site = new FoundOnce(() => this.#lookForSite());
   #apiType: string | undefined;
+  /** When a run's VMs were removed last, on the monotonic clock. */
+  #freedAtMs = -Infinity;
 
   constructor(options: EsxiProviderOptions) {
     this.#options = options;
@@ -87,10 +96,23 @@ export class EsxiProvider implements NodeProvider {
       const message = "resolve: names needs a domain that DNS knows the VMs in: esxi.domain in hosts.yaml";
       throw new BenchError("dns", message, { host });
     }
-    await requireRoom(this.#connection, run, (await this.#site.get()).place, signal);
+    await this.#requireRoom(run, signal);
     this.#templates.delete(run.environment.imageDigest); // it may have gone since the last run
     const { isSimulated } = await this.#templateOf(run, deadlineAt, signal);
     refuseUnnoticedSimulator(run, isSimulated);
+  }
+
+  async #requireRoom(run: RunSpec, signal: AbortSignal): Promise<void> {
+    const { place } = await this.#site.get();
+    for (;;) {
+      try {
+        return await requireRoom(this.#connection, run, place, signal);
+      } catch (error) {
+        const isFull = error instanceof BenchError && error.kind === "capacity";
+        if (!isFull || performance.now() - this.#freedAtMs > ROOM_SETTLES_MS) throw error;
+        await sleep(ROOM_POLL_MS, signal);
+      }
+    }
   }
 
   async ensureNode(run: RunSpec, node: NodeSpec, signal: AbortSignal): Promise<NodeHandle> {
@@ -137,7 +159,9 @@ export class EsxiProvider implements NodeProvider {
 
   async destroyRun(runId: string): Promise<number> {
     const isVcenter = await this.#isVcenter();
-    return removeRun(this.#connection, { runId, slots: this.#slots, isVcenter });
+    const removed = await removeRun(this.#connection, { runId, slots: this.#slots, isVcenter });
+    if (removed > 0) this.#freedAtMs = performance.now();
+    return removed;
   }
 
   async listLabelled(): Promise<LabelledResource[]> {

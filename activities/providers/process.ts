@@ -46,6 +46,7 @@ export interface ProcessProviderOptions extends TreeSource {
 export class ProcessProvider implements NodeProvider {
   readonly name = "process";
   readonly fence = new BareMachine("process");
+  readonly nodesAtOnce = CONCURRENCY;
   readonly #source: TreeSource;
   readonly #now: () => Date;
   readonly #networks: HostNetworks;

@@ -39,6 +39,7 @@ import type { NodeHandle, PreparedEnvironment, RunSpec } from "#model/run";
 import type { Environment } from "#model/spec";
 
 const VMS_DIR = "/run/meshbench-vms";
+const CONCURRENCY = Math.max(4, availableParallelism());
 
 export interface QemuProviderOptions extends QemuHost {
   readonly hostId: string;
@@ -51,6 +52,7 @@ export interface QemuProviderOptions extends QemuHost {
 export class QemuProvider implements NodeProvider {
   readonly name = "qemu";
   readonly fence = new BareMachine("qemu");
+  readonly nodesAtOnce = CONCURRENCY;
   readonly #host: QemuHost;
   readonly #now: () => Date;
   readonly #networks: HostNetworks;
@@ -61,7 +63,7 @@ export class QemuProvider implements NodeProvider {
     this.#now = now;
     this.#networks = networks ?? new HostNetworks();
     const kept = { hostId, kind: "vm", dir: vmsDir, networks: this.#networks } as const;
-    this.#nodes = new KeptNodes({ ...kept, concurrency: Math.max(4, availableParallelism()) });
+    this.#nodes = new KeptNodes({ ...kept, concurrency: CONCURRENCY });
   }
 
   prepareEnvironment(environment: Environment): Promise<PreparedEnvironment> {

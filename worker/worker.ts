@@ -96,8 +96,9 @@ export async function serve(
           ...shared,
           taskQueue: hostQueueName(host),
           activities: { ...activities },
-          // One run at a time has a host; the rest is for readers of logs and evidence.
-          maxConcurrentActivityTaskExecutions: 16,
+          // One run at a time has a host; the rest is for readers of logs and evidence, and for image builds that wait
+          // until the run is over: never so many that the run finds no place.
+          maxConcurrentActivityTaskExecutions: 100,
         }),
       ),
     ]);

@@ -26,7 +26,8 @@ export async function printStatus(sweepId: string, { json }: { json: boolean }):
   if (!found && (asked === undefined || asked.state === "unknown")) throw noSuchSweep(sweepId);
 
   const rows = found?.rows ?? [];
-  const notes = found === undefined ? [] : await listNotes(sweepId);
+  // Evidence is read for them, which would disturb a run under way.
+  const notes = isEnded ? await listNotes(sweepId) : [];
   const isPaused = asked?.now?.sweep.isPaused ?? false;
   const status = isPaused ? "PAUSED" : asked ? statusOf(asked.state) : (found?.sweep.status ?? "OPEN");
   const document: SweepDocument = { sweep_id: sweepId, status, runs: rows, ...notesDocument(notes) };

@@ -72,7 +72,7 @@ function nextCommands({ sweep_id: sweepId, status: ended, runs: rows }: SweepDoc
   return [
     ...(ended === "DONE" ? [] : [`what is left can be measured later: meshbench resume ${sweepId}`]),
     ...(odd ? [`what its nodes said: meshbench logs ${odd.run_id}`] : []),
-    ...(rows.length > 0 ? [`plots and tables: meshbench report ${sweepId}`] : []),
+    ...(rows.length > 0 ? [`plots and tables: npx meshbench report ${sweepId}`] : []),
   ];
 }
 

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { isInTheWay } from "#activities/fence/fence-mark";
 import type { FenceClaim, FenceHolder, FenceMark } from "#activities/fence/fence-mark";
+import { ignoring } from "#activities/ignoring";
 import { identifyProcess, isAlive } from "#activities/process-identity";
 import type { ProcessIdentity } from "#activities/process-identity";
 import { isLegible, isPastDeadline } from "#model/reaping";
@@ -197,13 +198,3 @@ function ownIdentity(): ProcessIdentity {
 }
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-
-/** @returns `undefined` where the call failed with this errno. */
-async function ignoring<T>(code: string, result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === code) return undefined;
-    throw error;
-  }
-}

@@ -3,7 +3,7 @@
  * terminals around it may come and go.
  */
 
-import { ActivityFailure, isCancellation, startChild } from "@temporalio/workflow";
+import { startChild } from "@temporalio/workflow";
 import { BenchError, InputError } from "#model/errors";
 import { sweepWorkflowId } from "#model/ids";
 import { packPlan } from "#model/packed-plan";
@@ -12,7 +12,7 @@ import { armEnvironment, commentSweepId, withArms } from "#model/pull-request";
 import type { Arm, SpecChanges, SweepOnPullRequest } from "#model/pull-request";
 import type { Spec } from "#model/spec";
 import type { CommentInput, MeasuringComment } from "#workflows/messages";
-import { failureOf } from "#workflows/run-failure";
+import { failureOf, requireFailedStep } from "#workflows/run-failure";
 import { githubActivities, imageActivities } from "#workflows/step-options";
 import { sweepWorkflow } from "#workflows/sweep";
 
@@ -33,7 +33,7 @@ async function react({ request }: Pick<CommentInput, "request">, reaction: "rock
   try {
     await githubActivities.react({ request, reaction });
   } catch (error) {
-    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    requireFailedStep(error);
   }
 }
 
@@ -86,7 +86,7 @@ async function buildOn(host: string, source: { sha: string; archive: string }): 
     const { image } = await imageActivities(host).buildImage(source);
     return image;
   } catch (error) {
-    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    requireFailedStep(error);
     const { kind, message } = failureOf(error, { host }, false);
     throw new BenchError(kind, message);
   }
@@ -118,7 +118,7 @@ const hostsOf = ({ environments }: Spec): string[] => [...new Set(environments.m
 function failureText(error: unknown): string {
   if (error instanceof InputError) return error.message;
   if (error instanceof BenchError) return `${error.kind}: ${error.message}`;
-  if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+  requireFailedStep(error);
   const { kind, message } = failureOf(error, {}, false);
   return `${kind}: ${message}`;
 }

@@ -19,6 +19,11 @@ export function failureOf(error: unknown, where: FailureParticulars, isPastDeadl
   return { ...where, ...whatHappened(cause, where, isPastDeadline) };
 }
 
+/** @throws The error itself where no activity failed, or its cancellation was asked for: nobody here has an answer to that. */
+export function requireFailedStep(error: unknown): void {
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+}
+
 function whatHappened(cause: unknown, where: FailureParticulars, isPastDeadline: boolean): Failure {
   if (cause instanceof ApplicationFailure) return expectedFailureOf(cause);
   if (cause instanceof TimeoutFailure) return timeoutOf(cause, where, isPastDeadline);

@@ -3,12 +3,12 @@
  * own: GitHub may be away for longer than a sweep lasts, and a sweep owes nothing to GitHub.
  */
 
-import { ActivityFailure, isCancellation, setHandler } from "@temporalio/workflow";
+import { setHandler } from "@temporalio/workflow";
 import type { GithubActivities } from "#activities/index";
 import { sweepWorkflowId } from "#model/ids";
 import type { SweepReport } from "#model/pull-request";
 import { sweepOpenedSignal } from "#workflows/messages";
-import { failureOf } from "#workflows/run-failure";
+import { failureOf, requireFailedStep } from "#workflows/run-failure";
 import { githubActivities, watchActivities } from "#workflows/step-options";
 
 export async function sweepReportWorkflow(report: SweepReport): Promise<void> {
@@ -22,7 +22,8 @@ export async function sweepReportWorkflow(report: SweepReport): Promise<void> {
       await reportSweep(report);
     } catch (error) {
       // A sweep that was resumed meanwhile is shown all the same.
-      if (!isOpen || !(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+      if (!isOpen) throw error;
+      requireFailedStep(error);
     }
   }
 }
@@ -33,7 +34,7 @@ async function reportSweep({ sweep, hosts }: SweepReport): Promise<void> {
   try {
     await githubActivities.concludeSweep({ sweep, ...ended });
   } catch (error) {
-    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    requireFailedStep(error);
     // A check is concluded whatever happens.
     const { kind, message } = failureOf(error, {}, false);
     await githubActivities.closeCheck({ sweep, end: ended.end, why: `${kind}: ${message}` });
@@ -46,7 +47,7 @@ async function followToEnd(report: SweepReport): ReturnType<GithubActivities["fo
   try {
     return await githubActivities.followSweep(report);
   } catch (error) {
-    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    requireFailedStep(error);
     await watchActivities.awaitWorkflowsEnded({ workflowIds: [sweepWorkflowId(report.sweep.sweepId)] });
     return githubActivities.followSweep(report);
   }

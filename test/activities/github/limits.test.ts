@@ -6,12 +6,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createGithubActivities } from "#activities/github/github-activities";
 import type { GithubActivities } from "#activities/index";
 import type { ResultsStore } from "#activities/results/results-store";
-import type { SweepOnPullRequest } from "#model/pull-request";
 import { openAppAt } from "#test/support/github/app-key";
 import { GithubDouble } from "#test/support/github/github-double";
 import { OutageClock } from "#test/support/github/github-outage";
+import { sweepOn } from "#test/support/github/sweep-on-double";
 
-const HEAD = "a".repeat(40);
 const SECONDARY = { message: "You have exceeded a secondary rate limit. Please wait a few minutes." };
 const STATUS = { status: 403, body: SECONDARY };
 
@@ -30,12 +29,7 @@ afterEach(async () => {
   await github.stop();
 });
 
-const sweep = (): SweepOnPullRequest => ({
-  request: { pullRequest: { repository: github.repository, number: 7 }, commentId: 1, author: "ada", headSha: HEAD },
-  sweepId: "pr-octo-mesh-7-1",
-  spec: "quick",
-  arms: [{ name: "head", sha: HEAD }],
-});
+const sweep = () => sweepOn(github);
 
 const emptyStore = { listRuns: () => [], findSweep: () => undefined } as unknown as ResultsStore;
 

@@ -6,13 +6,12 @@ import { createGithubActivities } from "#activities/github/github-activities";
 import { SweepDisplay } from "#activities/github/sweep-display";
 import type { ResultsStore } from "#activities/results/results-store";
 import { newHostQueue } from "#model/host-queue";
-import type { SweepOnPullRequest } from "#model/pull-request";
 import { openAppAt } from "#test/support/github/app-key";
 import { failureOf } from "#test/support/failures";
 import { GithubDouble } from "#test/support/github/github-double";
 import { OutageClock } from "#test/support/github/github-outage";
+import { HEAD_SHA, sweepOn } from "#test/support/github/sweep-on-double";
 
-const HEAD = "a".repeat(40);
 const SWEEP_ID = "pr-octo-mesh-7-1";
 const HOST = "lab";
 
@@ -31,12 +30,7 @@ afterEach(async () => {
   await github.stop();
 });
 
-const sweep = (): SweepOnPullRequest => ({
-  request: { pullRequest: { repository: github.repository, number: 7 }, commentId: 1, author: "ada", headSha: HEAD },
-  sweepId: SWEEP_ID,
-  spec: "quick",
-  arms: [{ name: "head", sha: HEAD }],
-});
+const sweep = () => sweepOn(github);
 
 /** Ten minutes in line, the estimate shorter at every look; then four runs of two minutes each. */
 const QUEUED_SEC = 600;
@@ -205,9 +199,9 @@ test("a sweep that is resumed is shown as under way again, and its next verdict 
 
 test("a commit that is not there is named", async () => {
   const { repository } = github;
-  expect(await clock.run(failureOf(activities().fetchSource({ repository, sha: HEAD })))).toMatchObject({
+  expect(await clock.run(failureOf(activities().fetchSource({ repository, sha: HEAD_SHA })))).toMatchObject({
     kind: "github refused",
-    message: `octo/mesh has no commit ${HEAD}`,
+    message: `octo/mesh has no commit ${HEAD_SHA}`,
     nonRetryable: true,
   });
 });

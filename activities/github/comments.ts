@@ -3,6 +3,7 @@
  * else's comment counts for nothing.
  */
 
+import { FoundOnce } from "#activities/found-once";
 import type { GithubApp } from "#activities/github/github-app";
 import { markOf, placeOf } from "#model/pull-request";
 import type { PullRequestRef } from "#model/pull-request";
@@ -17,7 +18,7 @@ interface OwnComment {
 export class OwnComments {
   readonly #app: GithubApp;
   readonly #pullRequest: PullRequestRef;
-  #listed: Promise<OwnComment[]> | undefined;
+  readonly #listed = new FoundOnce(() => this.#read());
 
   constructor(app: GithubApp, pullRequest: PullRequestRef) {
     this.#app = app;
@@ -27,7 +28,7 @@ export class OwnComments {
   /** Writes the comment of this key, or changes it where it says something else. */
   async put(key: string, body: string): Promise<void> {
     const { repository, number } = this.#pullRequest;
-    const [{ rest }, own] = await Promise.all([this.#octokit(), this.#list()]);
+    const [{ rest }, own] = await Promise.all([this.#octokit(), this.#listed.get()]);
     const wanted = `${body}\n\n${markOf(key)}`;
     const found = own.find((one) => one.body.includes(markOf(key)));
     if (found === undefined) {
@@ -62,7 +63,7 @@ export class OwnComments {
   /** Folds it away for good: what is next written with this key is another comment. */
   async retire(key: string): Promise<void> {
     await this.minimise(key);
-    const [{ rest }, own] = await Promise.all([this.#octokit(), this.#list()]);
+    const [{ rest }, own] = await Promise.all([this.#octokit(), this.#listed.get()]);
     for (const one of own.filter(({ body }) => body.includes(markOf(key)))) {
       const body = one.body.replace(markOf(key), markOf(`past-${key}`));
       await rest.issues.updateComment({ ...placeOf(this.#pullRequest.repository), comment_id: one.id, body });
@@ -72,11 +73,11 @@ export class OwnComments {
 
   /** They may have changed: somebody has deleted one. */
   forget(): void {
-    this.#listed = undefined;
+    void this.#listed.forget();
   }
 
   async #mutate(key: string, mutation: string): Promise<void> {
-    const [octokit, own] = await Promise.all([this.#octokit(), this.#list()]);
+    const [octokit, own] = await Promise.all([this.#octokit(), this.#listed.get()]);
     for (const { nodeId } of own.filter(({ body }) => body.includes(markOf(key)))) {
       try {
         await octokit.graphql(mutation, { id: nodeId });
@@ -88,11 +89,6 @@ export class OwnComments {
 
   #octokit() {
     return this.#app.forRepository(this.#pullRequest.repository);
-  }
-
-  #list(): Promise<OwnComment[]> {
-    this.#listed ??= this.#read();
-    return this.#listed;
   }
 
   async #read(): Promise<OwnComment[]> {

@@ -4,7 +4,7 @@
  */
 
 import pRetry from "p-retry";
-import { FoundOnce } from "#activities/providers/found-once";
+import { FoundOnce } from "#activities/found-once";
 import type { DatastoreInfo, DatastorePath, GovcErrorKind, GovcOptions, VmInfo } from "#govc-wrapper";
 import { Govc, GovcError } from "#govc-wrapper";
 import { BenchError } from "#model/errors";

@@ -17,7 +17,7 @@ import { refuseUnnoticedSimulator } from "#activities/providers/esxi-simulator";
 import { ensureTemplate, findTemplateDisk, readTemplate } from "#activities/providers/esxi-template";
 import type { DiskSource, ReadyTemplate, Template } from "#activities/providers/esxi-template";
 import { ensureVm, hostnameOf } from "#activities/providers/esxi-vm";
-import { FoundOnce } from "#activities/providers/found-once";
+import { FoundOnce } from "#activities/found-once";
 import type { LabelledResource, NodeProvider, NodeSpec, NodeState } from "#activities/providers/provider";
 import type { GovcOptions, VmInfo } from "#govc-wrapper";
 import { sleep } from "#activities/timing";
